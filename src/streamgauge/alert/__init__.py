@@ -1,0 +1,1 @@
+"""From findings to incidents: the state machine and the rules users write. Pure, clock given."""

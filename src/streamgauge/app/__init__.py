@@ -1,0 +1,1 @@
+"""The only place that knows everything: configuration, wiring, loops, the command line."""

@@ -1,0 +1,1 @@
+"""Pure decisions over arrays of all flows at once; one module per detector."""

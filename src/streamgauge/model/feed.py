@@ -1,0 +1,59 @@
+"""What detection is fed: the store's inserts, already summed to (flow, minute).
+
+The writer sums each segment once it is in the engine; detection never reads a row of telemetry.
+After a restart, or when the feed overflowed, detection is rebuilt from the rollups, which come in
+the same columns. `pyarrow.Table`s as in `model.batch`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MINUTES_COLUMNS: dict[str, str] = {
+    "minute": "int64",  # minutes since the epoch (event time)
+    "tenant": "tag",
+    "source": "tag",
+    "integration": "tag",
+    "pipeline": "tag",
+    "stage": "tag",
+    "outcome": "tag",
+    "reason": "tag",
+    "count": "uint64",  # messages to add to that minute
+    "last_ns": "int64",  # newest time stamp among them
+}
+
+QUEUES_COLUMNS: dict[str, str] = {
+    "minute": "int64",
+    "queue": "tag",
+    "pipeline": "tag",
+    "integration": "tag",
+    "tenant": "tag",
+    "backlog": "float64?",  # the last value in that minute
+    "oldest_age_s": "float64?",
+    "in_total": "float64?",
+    "out_total": "float64?",
+    "consumers": "float64?",
+    "last_ns": "int64",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What has been inserted since the last look."""
+
+    minutes: pa.Table
+    queues: pa.Table
+    newest_ns: int
+    """Newest time stamp stored from anyone, any measurement; 0 when there was none."""
+
+
+class Feed(Protocol):
+    """The store's side of detection."""
+
+    def take(self) -> Delta | None:
+        """All that came since the last call, or None if it overflowed: rebuild by `history`."""
+        ...

@@ -1,0 +1,1 @@
+"""One small module per service that can be told of an incident."""

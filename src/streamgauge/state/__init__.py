@@ -1,0 +1,1 @@
+"""Incidents and notifications in SQL: SQLAlchemy models and Alembic migrations."""

@@ -1,0 +1,84 @@
+"""What the pages and the API need from store and state; `app` joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from streamgauge.model.incident import Incident
+from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
+from streamgauge.model.words import IncidentState
+
+
+class Metrics(Protocol):
+    """Questions about the key metrics. Calls block (milliseconds): run them in a thread.
+
+    Ranges are `from_s <= event time < to_s`, epoch seconds.
+    """
+
+    def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
+        """The key metrics of a range."""
+        ...
+
+    def timeseries(
+        self,
+        metric: str,
+        from_s: float,
+        to_s: float,
+        step_s: float,
+        by: Sequence[str],
+        filters: Filters,
+    ) -> TimeSeries:
+        """A metric per step, one series per combination of the labels in `by`.
+
+        Metrics: `messages`, `received`, `errors`, `filtered`, `error_ratio`, `latency_p50`,
+        `latency_p90`, `latency_p99`, `wait_p50`, `wait_p90`, `wait_p99`, `backlog`, `oldest_age`,
+        `bytes`; labels: `tenant`, `source`, `integration`, `pipeline`, `outcome`, `queue` (for
+        backlog and oldest_age).
+
+        Raises:
+            PayloadError: an unknown metric or label, or more than 11,000 steps; says what is
+                accepted.
+        """
+        ...
+
+    def flows(
+        self,
+        from_s: float,
+        to_s: float,
+        by: Sequence[str],
+        sort: str,
+        limit: int,
+        filters: Filters,
+    ) -> list[FlowRow]:
+        """Rows per combination of `by` (tenant, source, integration, pipeline, stage).
+
+        Flows that were ever seen are listed also when they sent nothing in the range. `sort` is
+        `errors`, `error_ratio`, `messages`, `last_seen` (longest quiet first) or `name`.
+
+        Raises:
+            PayloadError: an unknown `by` or `sort`.
+        """
+        ...
+
+    def lag(self) -> Lag:
+        """What is acknowledged and not yet queryable."""
+        ...
+
+
+class Incidents(Protocol):
+    """Reads incidents. Calls block (milliseconds): run them in a thread."""
+
+    def list_incidents(
+        self, state: IncidentState | None = None, tenant: str | None = None, limit: int = 1000
+    ) -> list[Incident]:
+        """Newest first, without timelines; `tenant` also finds those that merely affect it."""
+        ...
+
+    def get_incident(self, incident_id: str) -> Incident:
+        """One incident with its timeline.
+
+        Raises:
+            NotFound: no incident has that id.
+        """
+        ...

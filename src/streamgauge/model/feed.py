@@ -41,6 +41,20 @@ QUEUES_COLUMNS: dict[str, str] = {
 }
 
 
+HOURS_COLUMNS: dict[str, str] = {
+    "hour": "int64",  # hours since the epoch (event time)
+    "tenant": "tag",
+    "source": "tag",
+    "integration": "tag",
+    "pipeline": "tag",
+    "stage": "tag",
+    "outcome": "tag",
+    "count": "uint64",
+    "active_minutes": "uint8",  # minutes of that hour with a message of this row, 0..60
+    "last_ns": "int64",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Delta:
     """What has been inserted since the last look."""
@@ -51,8 +65,26 @@ class Delta:
     """Newest time stamp stored from anyone, any measurement; 0 when there was none."""
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that detection has to know of the past: old hours, then recent minutes."""
+
+    hours: pa.Table
+    """HOURS_COLUMNS, up to and not including `recent_from_minute`."""
+    recent: Delta
+    """Everything from `recent_from_minute` (a whole hour, about two days back) to the newest."""
+    recent_from_minute: int
+    seen_minutes: pa.Array
+    """int64, ascending: every minute of the range (hours and recent) in which anyone's line is
+    stamped, of any measurement."""
+
+
 class Feed(Protocol):
     """The store's side of detection."""
+
+    def history(self, until_s: float) -> History:
+        """What the rollups hold (35 days), event time before `until_s`; empties the feed."""
+        ...
 
     def take(self) -> Delta | None:
         """All that came since the last call, or None if it overflowed: rebuild by `history`."""

@@ -35,6 +35,9 @@ class Finding:
     over_reason: str = ""
     """Not empty: the detector knows that it is over, and why (`messages came back at 14:02`)."""
 
+    covers: tuple[str, ...] = ()
+    """Keys of findings that this one explains; their incidents are closed as part of it."""
+
     @property
     def key(self) -> str:
         """Names the trouble; at most one incident is open for a key."""

@@ -1,0 +1,202 @@
+"""The one typed tree of settings: what each means, its default, what is accepted.
+
+Read once at the start by `app.configuration`; everything below `app` gets plain dataclasses.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from streamgauge.app.units import Duration, Size
+from streamgauge.model.words import Severity
+
+
+class Section(BaseModel):
+    """A table of the configuration: unknown keys are refused, values cannot change later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Server(Section):
+    """Where streamgauge listens, and where it keeps its data."""
+
+    listen: str = "127.0.0.1:8686"
+    """HOST:PORT; on an address that is not loopback, `[auth] tokens` are required."""
+    data: str = "streamgauge-data"
+    """Folder for the store, the journal and the state; made when missing."""
+    public_url: str | None = None
+    """How people reach the pages, for links in notifications; default: http://HOST:PORT."""
+
+    @field_validator("listen")
+    @classmethod
+    def _has_host_and_port(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if not colon or not host or not port.isdigit() or int(port) > 65535:
+            raise ValueError('HOST:PORT, such as "127.0.0.1:8686" or "[::1]:8686"')
+        return value
+
+    @property
+    def host(self) -> str:
+        """The address without port and brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The TCP port; 0 lets the system choose one."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs of this machine can reach us."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class Auth(Section):
+    """Who may write and read. With no token everything is open, on loopback only."""
+
+    tokens: tuple[SecretStr, ...] = ()
+    """Accepted as `Authorization: Token …`, `Bearer …`, `GenieKey …` or as Basic password."""
+
+
+class Receive(Section):
+    """Limits on what is taken in."""
+
+    max_body: Size = 25_000_000
+    """Largest body of one request, as sent and unzipped."""
+    max_new_series_per_tenant_hour: int = Field(default=100_000, ge=1)
+    """Guard against a runaway tag: new series beyond this are refused, for that tenant alone."""
+
+
+class Store(Section):
+    """The engine and the journal before it."""
+
+    url: str | None = None
+    """`chdb:///absolute/folder`; default: DATA/store."""
+    fsync: bool = False
+    """Acknowledge only what has reached the disk: also survives a power cut, and costs time."""
+    journal: Size = 2_000_000_000
+    """What the journal may hold before receiving answers 503."""
+    raw_retention: Duration = 7 * 86400.0
+    """How long raw points are kept; rollups stay."""
+
+
+class StateSettings(Section):
+    """Incidents and notifications."""
+
+    url: str | None = None
+    """`sqlite:////absolute/file` or `postgresql+psycopg://…`; default: DATA/state.sqlite3."""
+
+
+class Detect(Section):
+    """How often and how fast detection runs."""
+
+    tick: Duration = 10.0
+    """Between two looks at what came in."""
+
+
+class _Notify(Section):
+    name: str | None = None
+    """How it is called in logs and on pages; default: its kind."""
+    severities: tuple[Severity, ...] = (Severity.P1, Severity.P2, Severity.P3)
+    """Which incidents it gets."""
+
+
+class NotifyOpsgenie(_Notify):
+    """Opsgenie, or what speaks its API."""
+
+    kind: Literal["opsgenie"]
+    url: HttpUrl = HttpUrl("https://api.opsgenie.com")
+    """The service's base; `/v2/alerts` is added."""
+    api_key: SecretStr
+
+
+class NotifyWebhook(_Notify):
+    """Any program that takes JSON by POST."""
+
+    kind: Literal["webhook"]
+    url: HttpUrl
+    headers: dict[str, SecretStr] = {}
+
+
+class NotifyLog(_Notify):
+    """A line in our own log."""
+
+    kind: Literal["log"]
+
+
+Notify = Annotated[NotifyOpsgenie | NotifyWebhook | NotifyLog, Field(discriminator="kind")]
+
+
+class Rule(Section):
+    """A threshold beside the detectors."""
+
+    name: str | None = None
+    """Default: the metric and its threshold."""
+    metric: str
+    """As in /api/v1/timeseries: `error_ratio`, `backlog`, `oldest_age`, `messages`, …"""
+    by: tuple[str, ...] = ()
+    """Judged for each value of these labels."""
+    above: float | None = None
+    below: float | None = None
+    for_s: Duration = Field(default=60.0, alias="for")
+    """How long it must hold."""
+    severity: Severity = Severity.P3
+
+    @field_validator("by", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _has_one_threshold(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("exactly one of `above` and `below`")
+        return self
+
+
+class DeclaredFlow(Section):
+    """A flow that is expected though never seen, or (`retired`) not expected any more."""
+
+    tenant: str
+    source: str | None = None
+    integration: str | None = None
+    pipeline: str | None = None
+    retired: bool = False
+    first_message_within: Duration = 86400.0
+    """How long a declared flow may stay without its first message."""
+
+
+class Log(Section):
+    """What goes to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+    """`auto`: text on a terminal, else one JSON object a line."""
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "server": Server,
+    "auth": Auth,
+    "receive": Receive,
+    "store": Store,
+    "state": StateSettings,
+    "detect": Detect,
+    "log": Log,
+}
+"""The tables of the file, and of `STREAMGAUGE_SECTION__KEY` variables."""

@@ -1,0 +1,46 @@
+"""Durations and sizes as people write them in a configuration: `90s`, `5m`, `25MB`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
+
+
+def _read(value: object, units: dict[str, float], example: str) -> float:
+    match = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+    if match is None or match[2] not in units:
+        raise ValueError(f"a number with a unit ({', '.join(units)}) in quotes, such as {example}")
+    return float(match[1]) * units[match[2]]
+
+
+def parse_duration(value: object) -> float:
+    """Seconds of `90s`, `5m`, `2h`, `3d`; a float is taken as seconds already read.
+
+    Raises:
+        ValueError: no unit, or one that is not known; says what is accepted.
+    """
+    return value if isinstance(value, float) else _read(value, _SECONDS, '"5m"')
+
+
+def parse_size(value: object) -> int:
+    """Bytes of `512kB`, `25MB`, `2GB`; an int is taken as bytes.
+
+    Raises:
+        ValueError: no unit, or one that is not known; says what is accepted.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(_read(value, {name: float(size) for name, size in _BYTES.items()}, '"25MB"'))
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+"""Seconds, written with a unit."""
+
+Size = Annotated[int, BeforeValidator(parse_size)]
+"""Bytes, written with a unit."""

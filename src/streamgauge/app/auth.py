@@ -1,0 +1,68 @@
+"""Who may come in, where tokens are configured. Without tokens any credential is ignored."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+OPEN_PATHS = frozenset({"/health", "/ready", "/ping"})
+"""Tell nothing but whether we live: load balancers and agents ask them without a token."""
+
+_SCHEMES = frozenset({"token", "bearer", "geniekey"})
+
+
+class TokenGate:
+    """ASGI middleware: lets a request pass that carries one of the tokens.
+
+    Accepted: `Authorization: Token|Bearer|GenieKey …`, Basic with the token as password (browsers
+    and InfluxDB 1.x clients), and InfluxDB 1.x's `p` in the query.
+    """
+
+    def __init__(self, app: ASGIApp, tokens: Iterable[str]) -> None:
+        self._app = app
+        self._tokens = [token.encode() for token in tokens]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, or answer 401."""
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._is_known(scope):
+            await self._app(scope, receive, send)
+            return
+        answer = JSONResponse(
+            {
+                "error": "a token is needed: send `Authorization: Token <one of [auth] tokens>`, "
+                "or Basic with the token as password"
+            },
+            status_code=401,
+            headers={"WWW-Authenticate": 'Basic realm="streamgauge"'},
+        )
+        await answer(scope, receive, send)
+
+    def _is_known(self, scope: Scope) -> bool:
+        given = _credentials(scope)
+        matches = [hmac.compare_digest(token, one) for token in self._tokens for one in given]
+        return any(matches)
+
+
+def _credentials(scope: Scope) -> list[bytes]:
+    scheme, _, value = Headers(scope=scope).get("authorization", "").partition(" ")
+    found = [value.strip().encode()] if scheme.lower() in _SCHEMES else []
+    if scheme.lower() == "basic":
+        found.append(_basic_password(value))
+    found += [
+        one.encode() for one in parse_qs(scope["query_string"].decode("latin-1")).get("p", [])
+    ]
+    return found
+
+
+def _basic_password(value: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True).partition(b":")[2]
+    except (binascii.Error, ValueError):
+        return b""

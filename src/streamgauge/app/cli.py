@@ -1,0 +1,81 @@
+"""The command line: `streamgauge up`, `replay`, `config check`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from streamgauge import __version__
+from streamgauge.app import logs
+from streamgauge.app.configuration import Configuration, load
+from streamgauge.model.errors import StreamgaugeError
+
+app = App(
+    name="streamgauge",
+    help="Watches message pipelines: for the whole platform, and for its smallest customer.",
+    version=__version__,
+)
+config_app = App(name="config", help="Look at the configuration without starting anything.")
+app.command(config_app)
+
+ConfigPath = Annotated[Path | None, Parameter(name="--config", help="TOML file with the settings.")]
+
+
+@app.command
+def up(
+    *,
+    config: ConfigPath = None,
+    data: Annotated[Path | None, Parameter(help="Folder for everything that is kept.")] = None,
+    listen: Annotated[str | None, Parameter(help="HOST:PORT; default 127.0.0.1:8686.")] = None,
+) -> None:
+    """Run everything in one process: receive, detect, page and show."""
+    from streamgauge.app.up import run
+
+    run(_load(config, data=data, listen=listen))
+
+
+@app.command
+def replay(
+    files: Annotated[list[Path], Parameter(help="Line protocol, also gzipped; - is stdin.")],
+    /,
+    *,
+    config: ConfigPath = None,
+    json: Annotated[bool, Parameter(help="NDJSON on stdout, which is the default too.")] = True,
+) -> None:
+    """Run detection over history on a simulated clock, and print incidents as NDJSON."""
+    from streamgauge.app.replay import run
+
+    del json
+    run(files, _load(config))
+
+
+@config_app.command
+def check(*, config: ConfigPath = None) -> None:
+    """Say whether the configuration can be used, and what is wrong with it."""
+    settings = _load(config)
+    print(
+        f"the configuration is good: {len(settings.notify)} notifiers, {len(settings.rule)} rules"
+    )
+
+
+def _load(
+    config: Path | None, data: Path | None = None, listen: str | None = None
+) -> Configuration:
+    server = {"data": str(data) if data else None, "listen": listen}
+    settings = load(config, {"server": server})
+    logs.configure(settings.log.level, settings.log.format)
+    return settings
+
+
+def main() -> None:
+    """The `streamgauge` command; what goes wrong is said in a sentence, with exit code 1."""
+    try:
+        app()
+    except StreamgaugeError as error:
+        print(f"streamgauge: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

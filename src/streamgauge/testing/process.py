@@ -34,7 +34,8 @@ class StreamgaugeProcess:
     Args:
         folder: of the caller; data, configuration and output are kept below it.
         config: the text of `streamgauge.toml`; empty for none.
-        port: of 127.0.0.1; a free one unless given. It stays the same over restarts.
+        host: what to listen on; it is always asked at 127.0.0.1.
+        port: a free one unless given. It stays the same over restarts.
         data: the data folder; `folder/data` unless given.
         environment: added to that of this process.
     """
@@ -44,6 +45,7 @@ class StreamgaugeProcess:
         folder: Path,
         config: str = "",
         *,
+        host: str = "127.0.0.1",
         port: int | None = None,
         data: Path | None = None,
         environment: Mapping[str, str] | None = None,
@@ -51,6 +53,7 @@ class StreamgaugeProcess:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.data = folder, data or folder / "data"
         self.port = port or free_port()
+        self._listen = f"{host}:{self.port}"
         self.url = f"http://127.0.0.1:{self.port}"
         self._config, self._environment = config, dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -161,7 +164,7 @@ class StreamgaugeProcess:
 
     def _arguments(self) -> Sequence[str]:
         arguments = [str(COMMAND), "up", "--data", str(self.data)]
-        arguments += ["--listen", f"127.0.0.1:{self.port}"]
+        arguments += ["--listen", self._listen]
         if self._config:
             path = self.folder / "streamgauge.toml"
             path.write_text(self._config)

@@ -31,3 +31,22 @@ def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come within {within_s:g} s; last seen: {seen!r}")
         time.sleep(every_s)
+
+
+def steadily(look: Callable[[], bool], *, for_s: float, every_s: float = 0.2, what: str) -> None:
+    """Make sure that something stays as it is for a while.
+
+    Args:
+        look: must be true each time.
+        for_s: how long, seconds.
+        every_s: pause between two looks, seconds.
+        what: what must hold, for the message.
+
+    Raises:
+        AssertionError: it did not hold at one look.
+    """
+    deadline = time.monotonic() + for_s
+    while time.monotonic() < deadline:
+        if not look():
+            raise AssertionError(f"{what} did not hold for {for_s:g} s")
+        time.sleep(every_s)

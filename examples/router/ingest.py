@@ -1,0 +1,93 @@
+"""The HTTP ingest: customers' events in, one message per event and integration out."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from examples.router.clock import Clock
+from examples.router.ledger import Ledger
+from examples.router.message import Message
+from examples.router.queues import MessageQueue, QueueFull
+from examples.router.routes import Route, Routes
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route as HttpRoute
+
+MAX_EVENTS = 5000
+
+
+class Ingest:
+    """`POST /v1/events?source=web` with `X-Api-Key`, one event or a list of them."""
+
+    def __init__(self, routes: Routes, queue: MessageQueue, ledger: Ledger, clock: Clock) -> None:
+        self._routes, self._queue, self._ledger, self._clock = routes, queue, ledger, clock
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                HttpRoute("/v1/events", self._post_events, methods=["POST"]),
+                HttpRoute("/health", _health),
+            ]
+        )
+
+    async def _post_events(self, request: Request) -> Response:
+        route = self._routes.find(request.headers.get("x-api-key", ""))
+        if route is None:
+            return _refusal(401, "the header X-Api-Key names no customer")
+        source = request.query_params.get("source", "") or request.headers.get("x-source", "")
+        events, complaint = _events(await request.body())
+        if complaint:
+            return _refusal(400, complaint)
+        try:
+            await self._accept(route, source, events)
+        except QueueFull as full:
+            return _refusal(503, str(full), {"retry-after": "1"})
+        return JSONResponse({"accepted": len(events)}, status_code=202)
+
+    async def _accept(self, route: Route, source: str, events: Sequence[Mapping[str, Any]]) -> None:
+        now = self._clock.now()
+        sizes = [len(json.dumps(one, separators=(",", ":"))) for one in events]
+        messages = [
+            self._message(route.tenant, source, integration, now, size, event)
+            for event, size in zip(events, sizes, strict=True)
+            for integration in route.integrations
+        ]
+        await self._queue.put(messages)
+        for size in sizes:
+            self._ledger.count(
+                tenant=route.tenant, source=source, stage="received", outcome="ok", size_bytes=size
+            )
+
+    @staticmethod
+    def _message(
+        tenant: str, source: str, integration: str, now: float, size: int, event: Mapping[str, Any]
+    ) -> Message:
+        message_id = str(event.get("id") or uuid.uuid4())
+        return Message(message_id, tenant, source, integration, now, now, size, event)
+
+
+def _events(body: bytes) -> tuple[list[Mapping[str, Any]], str]:
+    """The events of a body, and what is wrong with it ("" if nothing)."""
+    try:
+        content = json.loads(body)
+    except ValueError as error:
+        return [], f"the body is not JSON: {error}"
+    events = content if isinstance(content, list) else [content]
+    if not all(isinstance(one, dict) for one in events):
+        return [], "the body has to be a JSON object, or a list of objects"
+    if len(events) > MAX_EVENTS:
+        return [], f"{len(events)} events in one body; at most {MAX_EVENTS} are taken"
+    return events, ""
+
+
+def _refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": message}, status_code=status, headers=headers)
+
+
+async def _health(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from streamgauge.model.incident import Incident
@@ -82,3 +83,27 @@ class Incidents(Protocol):
             NotFound: no incident has that id.
         """
         ...
+
+
+class Operations(Protocol):
+    """How the process itself is doing. All but `problems` may block for milliseconds."""
+
+    def problems(self) -> list[str]:
+        """Why writes and queries are not served yet, in words; empty when they are."""
+        ...
+
+    def prometheus(self) -> bytes:
+        """Our own metrics in Prometheus' text format 0.0.4."""
+        ...
+
+    def expectation(self, tenant: str) -> Expectation | None:
+        """How often a customer usually speaks; None until its habit is known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """The habit behind a customer's silence clock."""
+
+    interval_s: float
+    """Seconds that usually pass between two of its messages at this hour of the week."""

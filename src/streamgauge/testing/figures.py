@@ -1,0 +1,302 @@
+"""Key metrics and incidents of a platform that does not exist, the same on every run of a seed.
+
+What the pages and the API read in tests and while they are being designed. Every minute's figures
+depend on the seed and that minute alone, so any two questions agree about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamgauge.model.errors import NotFound, PayloadError
+from streamgauge.model.incident import Incident
+from streamgauge.model.views import (
+    CapacityFigures,
+    Filters,
+    FlowRow,
+    Lag,
+    Overview,
+    Percentiles,
+    QueueFigures,
+    Series,
+    TimeSeries,
+)
+from streamgauge.model.words import IncidentState
+
+Floats = NDArray[np.float64]
+NAMES = (
+    "northwind", "acme", "globex", "initech", "umbrella", "hooli", "vandelay", "wonka", "stark",
+    "wayne", "tyrell", "cyberdyne", "soylent", "aperture", "monarch", "oscorp", "massive",
+    "pied-piper", "dunder", "sterling", "gringotts", "duff", "bluth",
+)  # fmt: skip
+SOURCES = ("web", "ios", "server")
+INTEGRATIONS = ("ga4", "s3", "webhook", "bigquery")
+OUTCOME_SHARES = {"ok": 0.955, "filtered": 0.037, "error": 0.006, "expired": 0.002}
+LABELS = ("tenant", "source", "integration", "pipeline", "outcome", "queue")
+SORTS: dict[str, Callable[[FlowRow], object]] = {
+    "errors": lambda row: -row.errors,
+    "error_ratio": lambda row: -(row.error_ratio or 0.0),
+    "messages": lambda row: -row.messages,
+    "last_seen": lambda row: row.last_seen_at or 0.0,
+    "name": lambda row: tuple(row.labels.values()),
+}
+DURATIONS_S = {
+    "latency_p50": 0.142, "latency_p90": 0.41, "latency_p99": 1.32,
+    "wait_p50": 0.031, "wait_p90": 0.12, "wait_p99": 0.46,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FakeFlow:
+    """One flow of the invented platform."""
+
+    tenant: str
+    source: str
+    integration: str
+    per_minute: float
+    error_ratio: float
+    silent_since_s: float | None
+
+
+@dataclass(slots=True)
+class FakeMetrics:
+    """Answers like a store that holds the last hours of some customers of very different sizes."""
+
+    now: Callable[[], float]
+    tenants: Sequence[str] = NAMES
+    silent: dict[str, float] = field(default_factory=dict)
+    """Tenants that stopped, with the instant, epoch seconds."""
+    failing: dict[str, float] = field(default_factory=dict)
+    """Integrations that fail, with their error share."""
+    seed: int = 7
+    failure: Exception | None = None
+    """Raised instead of every answer."""
+
+    def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
+        """As `Metrics.overview`."""
+        flows, to_s = self._chosen(filters), min(to_s, self.now())
+        messages = sum(round(self._sent(flow, from_s, to_s)) for flow in flows)
+        if not messages:
+            return nothing_known()
+        errors = sum(round(self._sent(flow, from_s, to_s) * flow.error_ratio) for flow in flows)
+        filtered = round(messages * OUTCOME_SHARES["filtered"])
+        ended = messages - filtered
+        backlog = float(self._wave("backlog", np.array([to_s // 60]))[0] * 820)
+        return Overview(
+            messages=messages,
+            received=round(messages / 1.8),
+            errors=errors,
+            filtered=filtered,
+            messages_per_second=messages / (to_s - from_s),
+            success_ratio=(ended - errors) / ended,
+            error_ratio=errors / ended,
+            latency=Percentiles(0.142, 0.41, 1.32),
+            queue=QueueFigures(backlog // 1, 4.2, backlog / 900, Percentiles(0.031, 0.12, 0.46)),
+            capacity=CapacityFigures(2600.0, 0.57, self.now() + 86_400 * 41),
+        )
+
+    def timeseries(
+        self,
+        metric: str,
+        from_s: float,
+        to_s: float,
+        step_s: float,
+        by: Sequence[str],
+        filters: Filters,
+    ) -> TimeSeries:
+        """As `Metrics.timeseries`."""
+        self._fail_if_told()
+        if unknown := set(by) - set(LABELS):
+            raise PayloadError(f"by={min(unknown)!r} is not a label: take {', '.join(LABELS)}")
+        grid = np.arange(from_s, to_s, step_s)
+        flows = self._chosen(filters)
+        if not flows:
+            return TimeSeries(grid.tolist(), [])
+        sums = sum((self._rates(flow, grid) for flow in flows), np.zeros(len(grid)))
+        return TimeSeries(grid.tolist(), self._series(metric, grid, sums * step_s / 60, by))
+
+    def flows(
+        self,
+        from_s: float,
+        to_s: float,
+        by: Sequence[str],
+        sort: str,
+        limit: int,
+        filters: Filters,
+    ) -> list[FlowRow]:
+        """As `Metrics.flows`."""
+        to_s = min(to_s, self.now())
+        rows: dict[tuple[str, ...], FlowRow] = {}
+        for flow in self._chosen(filters):
+            row = self._row(flow, from_s, to_s, by)
+            key = tuple(row.labels.values())
+            rows[key] = _added(rows[key], row) if key in rows else row
+        return sorted(rows.values(), key=SORTS[sort])[:limit]  # type: ignore[arg-type]
+
+    def lag(self) -> Lag:
+        """As `Metrics.lag`."""
+        return Lag()
+
+    def _chosen(self, filters: Filters) -> list[FakeFlow]:
+        self._fail_if_told()
+        return [
+            flow
+            for flow in self._all_flows()
+            if filters.tenant in {None, flow.tenant}
+            and filters.source in {None, flow.source}
+            and filters.integration in {None, flow.integration}
+            and filters.pipeline in {None, "main"}
+        ]
+
+    def _fail_if_told(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    def _all_flows(self) -> list[FakeFlow]:
+        made = []
+        for rank, tenant in enumerate(self.tenants):
+            for index, (source, integration) in enumerate(product(SOURCES, INTEGRATIONS)):
+                if (rank + index) % 5 < 3:
+                    continue
+                error_ratio = 0.004 + 0.003 * ((rank * 7 + index) % 4)
+                made.append(
+                    FakeFlow(
+                        tenant,
+                        source,
+                        integration,
+                        9000 / (rank + 1) ** 1.3 / (index + 1),
+                        self.failing.get(integration, error_ratio),
+                        self.silent.get(tenant),
+                    )
+                )
+        return made
+
+    def _sent(self, flow: FakeFlow, from_s: float, to_s: float) -> float:
+        """Messages of a flow in a range; whole minutes, the last one in part."""
+        minutes = np.arange(from_s // 60, to_s // 60 + 1)
+        rates = self._rates(flow, minutes * 60)
+        rates[-1] *= (to_s % 60) / 60
+        return float(rates.sum())
+
+    def _rates(self, flow: FakeFlow, at: Floats) -> Floats:
+        """Messages a minute at instants (epoch seconds)."""
+        wave = self._wave(f"{flow.tenant}{flow.source}{flow.integration}", at // 60)
+        rates = flow.per_minute * wave
+        ended_at = self.now() if flow.silent_since_s is None else flow.silent_since_s
+        return np.where(at < ended_at, rates, 0.0)
+
+    def _wave(self, name: str, minutes: Floats) -> Floats:
+        """Around 1: a slow swing and noise that depend on the minute alone."""
+        salt = float(sum(ord(letter) * (i + 3) for i, letter in enumerate(name)) + self.seed)
+        noise = np.modf(np.abs(np.sin(minutes * 12.9898 + salt) * 43758.5453))[0]
+        swing: Floats = 1 + 0.16 * np.sin(minutes / 17 + salt) + 0.16 * (noise - 0.5)
+        return swing
+
+    def _series(self, metric: str, grid: Floats, sums: Floats, by: Sequence[str]) -> list[Series]:
+        is_future = grid > self.now()
+        if metric == "messages" and "outcome" in by:
+            parts = {name: np.round(sums * part) for name, part in OUTCOME_SHARES.items()}
+            return [
+                Series({"outcome": name}, _optional(values, is_future | (sums == 0)))
+                for name, values in parts.items()
+            ]
+        return [Series({}, _optional(self._values(metric, grid, sums), is_future | (sums == 0)))]
+
+    def _values(self, metric: str, grid: Floats, sums: Floats) -> Floats:
+        wave = self._wave(metric, grid // 60)
+        if metric in DURATIONS_S:
+            return DURATIONS_S[metric] * wave
+        shapes: dict[str, Floats] = {
+            "messages": np.round(sums),
+            "received": np.round(sums / 1.8),
+            "errors": np.round(sums * 0.008 * wave),
+            "filtered": np.round(sums * OUTCOME_SHARES["filtered"]),
+            "error_ratio": 0.0083 * wave**3,
+            "backlog": np.round(820 * wave**2),
+            "oldest_age": 4.2 * wave**2,
+            "bytes": np.round(sums * 512),
+        }
+        if metric not in shapes:
+            raise PayloadError(
+                f"metric={metric!r} is not known: take {', '.join((*shapes, *DURATIONS_S))}"
+            )
+        return shapes[metric]
+
+    def _row(self, flow: FakeFlow, from_s: float, to_s: float, by: Sequence[str]) -> FlowRow:
+        labels = {
+            "tenant": flow.tenant,
+            "source": flow.source,
+            "integration": flow.integration,
+            "pipeline": "main",
+            "stage": "delivered",
+        }
+        if unknown := set(by) - set(labels):
+            raise PayloadError(f"by={min(unknown)!r} is not a label: take {', '.join(labels)}")
+        messages = round(self._sent(flow, from_s, to_s))
+        errors = round(messages * flow.error_ratio)
+        seconds_between = 60 / flow.per_minute
+        return FlowRow(
+            labels={name: labels[name] for name in by},
+            messages=messages,
+            errors=errors,
+            filtered=round(messages * OUTCOME_SHARES["filtered"]),
+            error_ratio=errors / messages if messages else None,
+            last_seen_at=flow.silent_since_s or self.now() - min(seconds_between, 900),
+            latency_p99_s=1.32 if messages else None,
+        )
+
+
+@dataclass(slots=True)
+class FakeIncidents:
+    """A list of incidents to read."""
+
+    incidents: list[Incident] = field(default_factory=list)
+
+    def list_incidents(
+        self, state: IncidentState | None = None, tenant: str | None = None, limit: int = 1000
+    ) -> list[Incident]:
+        """As `Incidents.list_incidents`."""
+        found = [
+            replace(incident, timeline=())
+            for incident in self.incidents
+            if state in {None, incident.state}
+            and (tenant is None or tenant == incident.scope.tenant or tenant in incident.affected)
+        ]
+        return sorted(found, key=lambda incident: -incident.opened_at)[:limit]
+
+    def get_incident(self, incident_id: str) -> Incident:
+        """As `Incidents.get_incident`."""
+        for incident in self.incidents:
+            if incident.id == incident_id:
+                return incident
+        raise NotFound(f"No incident {incident_id!r}: /api/v1/incidents lists those there are")
+
+
+def nothing_known() -> Overview:
+    """What a store answers about a range in which it saw nothing."""
+    return Overview(
+        None, None, None, None, None, None, None, Percentiles(), QueueFigures(), CapacityFigures()
+    )
+
+
+def _optional(values: Floats, is_missing: NDArray[np.bool_]) -> list[float | None]:
+    return [
+        None if missing else float(value) for value, missing in zip(values, is_missing, strict=True)
+    ]
+
+
+def _added(one: FlowRow, other: FlowRow) -> FlowRow:
+    messages, errors = one.messages + other.messages, one.errors + other.errors
+    return replace(
+        one,
+        messages=messages,
+        errors=errors,
+        filtered=one.filtered + other.filtered,
+        error_ratio=errors / messages if messages else None,
+        last_seen_at=max(one.last_seen_at or 0.0, other.last_seen_at or 0.0) or None,
+    )

@@ -1,0 +1,27 @@
+"""Incidents as JSON."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from streamgauge.web.answers import Sources, in_thread
+from streamgauge.web.api.parameters import IncidentsQuery
+from streamgauge.web.shapes import Json, incident_shape
+
+
+def incidents_router(sources: Sources) -> APIRouter:
+    """`/incidents` and `/incidents/{id}`."""
+    router = APIRouter(tags=["Incidents"])
+
+    @router.get("/incidents", summary="Incidents, newest first")
+    async def list_incidents(query: IncidentsQuery) -> Json:
+        found = await in_thread(
+            lambda: sources.incidents.list_incidents(query.state, query.tenant, query.limit)
+        )
+        return {"incidents": [incident_shape(incident) for incident in found]}
+
+    @router.get("/incidents/{incident_id:path}", summary="One incident, with its timeline")
+    async def get_incident(incident_id: str) -> Json:
+        return incident_shape(await in_thread(lambda: sources.incidents.get_incident(incident_id)))
+
+    return router

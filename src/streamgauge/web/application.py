@@ -1,0 +1,53 @@
+"""Puts pages, API and what others bring (receivers) together as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.routing import BaseRoute
+
+from streamgauge.model.clock import Clock
+from streamgauge.web.answers import Sources
+from streamgauge.web.api.figures import figures_router
+from streamgauge.web.api.incidents import incidents_router
+from streamgauge.web.assets import asset_routes
+from streamgauge.web.headers import SecurityHeaders
+from streamgauge.web.pages.routes import page_routes
+from streamgauge.web.ports import Incidents, Metrics, Operations
+from streamgauge.web.probes import probe_routes
+from streamgauge.web.problems import add_problem_handlers
+
+
+def create_app(
+    metrics: Metrics,
+    incidents: Incidents,
+    operations: Operations,
+    clock: Clock,
+    extra_routes: Sequence[BaseRoute],
+) -> FastAPI:
+    """The application.
+
+    Args:
+        metrics: answers questions about the key metrics; asked in threads.
+        incidents: reads incidents; asked in threads.
+        operations: how the process itself is doing.
+        clock: what `now` is.
+        extra_routes: what the receivers serve; they win over ours.
+    """
+    sources = Sources(metrics, incidents, operations, clock)
+    app = FastAPI(
+        title="streamgauge",
+        version=version("streamgauge"),
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.router.routes.extend(extra_routes)
+    app.include_router(figures_router(sources), prefix="/api/v1")
+    app.include_router(incidents_router(sources), prefix="/api/v1")
+    app.router.routes.extend((*probe_routes(sources), *asset_routes(), *page_routes(sources, app)))
+    add_problem_handlers(app)
+    app.add_middleware(SecurityHeaders)
+    return app

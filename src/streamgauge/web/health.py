@@ -1,0 +1,86 @@
+"""The one-word health of the platform or a customer, judged from what is open and what was seen.
+
+A pure decision over incidents; it never asks the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from streamgauge.model.incident import Incident
+from streamgauge.model.views import Filters
+from streamgauge.model.words import Health, IncidentState, Kind, Severity
+
+
+def health_of(incidents: Sequence[Incident], was_anything_seen: bool) -> Health:
+    """The health of a scope.
+
+    1. Blind, or nothing seen: unknown, which is never ok.
+    2. A P1: down.
+    3. Anything else that is open, but for informational P5: degraded.
+
+    Args:
+        incidents: those open over the range that concern the scope.
+        was_anything_seen: whether a message was stored in the range.
+    """
+    if not was_anything_seen or any(incident.kind is Kind.BLIND for incident in incidents):
+        return Health.UNKNOWN
+    return worst_of(incidents)
+
+
+def worst_of(incidents: Iterable[Incident]) -> Health:
+    """Down, degraded or ok, by the severities alone."""
+    severities = {incident.severity for incident in incidents}
+    if Severity.P1 in severities:
+        return Health.DOWN
+    return Health.DEGRADED if severities - {Severity.P5} else Health.OK
+
+
+def open_at(incidents: Iterable[Incident], at: float) -> list[Incident]:
+    """Those that were open at an instant (epoch seconds)."""
+    return [
+        incident
+        for incident in incidents
+        if incident.opened_at <= at
+        and (
+            incident.state is not IncidentState.CLOSED
+            or incident.closed_at is None
+            or incident.closed_at > at
+        )
+    ]
+
+
+def concerning(incidents: Iterable[Incident], filters: Filters) -> list[Incident]:
+    """Those that say something about what the filters select.
+
+    1. Without a filter all do.
+    2. One that names another customer, source, integration or pipeline does not.
+    3. One that names what is asked does; a customer is also named by being affected.
+    4. Of those that name nothing asked, the platform's critical and blind ones do.
+    """
+    asked = (filters.tenant, filters.source, filters.integration, filters.pipeline)
+    if not any(value is not None for value in asked):
+        return list(incidents)
+    return [incident for incident in incidents if _concerns(incident, asked)]
+
+
+def _concerns(incident: Incident, asked: tuple[str | None, ...]) -> bool:
+    pairs = [
+        (value, named)
+        for value, named in zip(asked, incident.scope, strict=True)
+        if value is not None
+    ]
+    tenant = asked[0]
+    is_affected = tenant is not None and tenant in incident.affected
+    if any(named is not None and named != value for value, named in pairs) and not is_affected:
+        return False
+    if is_affected or any(named == value for value, named in pairs):
+        return True
+    return incident.scope.tenant is None and (
+        incident.severity is Severity.P1 or incident.kind is Kind.BLIND
+    )
+
+
+def is_about_tenant(incident: Incident, tenant: str) -> bool:
+    """Whether the customer is named by the incident, or hurt by it."""
+    return incident.scope.tenant == tenant or tenant in incident.affected

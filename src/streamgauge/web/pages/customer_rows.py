@@ -1,0 +1,77 @@
+"""Customers ordered by trouble and not by size."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from streamgauge.model.incident import Incident
+from streamgauge.model.views import FlowRow
+from streamgauge.model.words import Health, Kind
+from streamgauge.web import words
+from streamgauge.web.health import worst_of
+from streamgauge.web.words import Sign
+
+MAX_CUSTOMERS = 10_000
+"""Looked at to find those in trouble."""
+RANK = {Health.DOWN: 0, Health.DEGRADED: 1, Health.UNKNOWN: 2, Health.OK: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRow:
+    """One line of the table of customers."""
+
+    tenant: str
+    sign: Sign
+    why: str
+    """The summary of its worst open incident; empty if there is none."""
+    incident_id: str
+    flow: FlowRow
+    rank: tuple[int, str, float]
+
+
+def rows_by_trouble(flows: Sequence[FlowRow], incidents: Sequence[Incident]) -> list[CustomerRow]:
+    """One row a customer, the one in most trouble first.
+
+    1. Down, degraded, unknown, then well; within one health the gravest incident first.
+    2. Then the highest error share, so that a small customer stands before a big one.
+
+    Args:
+        flows: one a customer.
+        incidents: the open ones.
+    """
+    theirs = by_tenant(incidents)
+    is_blind = any(i.kind is Kind.BLIND and i.scope.tenant is None for i in incidents)
+    rows = [row_of(flow, theirs.get(flow.labels["tenant"], ()), is_blind) for flow in flows]
+    return sorted(rows, key=lambda row: row.rank)
+
+
+def by_tenant(incidents: Iterable[Incident]) -> dict[str, list[Incident]]:
+    """Incidents by the customers that they name or affect."""
+    found: dict[str, list[Incident]] = defaultdict(list)
+    for incident in incidents:
+        tenants = set(incident.affected)
+        if incident.scope.tenant is not None:
+            tenants.add(incident.scope.tenant)
+        for tenant in tenants:
+            found[tenant].append(incident)
+    return found
+
+
+def row_of(flow: FlowRow, incidents: Sequence[Incident], is_blind: bool) -> CustomerRow:
+    """A customer with what is open about it."""
+    health = worst_of(incidents)
+    if health is Health.OK and is_blind:
+        health = Health.UNKNOWN
+    worst = min(incidents, key=lambda incident: incident.severity, default=None)
+    sign = words.HEALTH[health] if flow.messages or health is not Health.OK else words.QUIET
+    severity = worst.severity.value if worst else "P9"
+    return CustomerRow(
+        flow.labels["tenant"],
+        sign,
+        worst.summary if worst else "",
+        worst.id if worst else "",
+        flow,
+        (RANK[health], severity, -(flow.error_ratio or 0.0)),
+    )

@@ -1,0 +1,106 @@
+"""The list of customers, and the page of one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from streamgauge.model.errors import NotFound, PayloadError
+from streamgauge.model.views import Filters
+from streamgauge.web.answers import Sources, ask_flows, ask_open, ask_overview, in_thread
+from streamgauge.web.health import concerning
+from streamgauge.web.pages.charts import hour_charts
+from streamgauge.web.pages.customer_rows import MAX_CUSTOMERS, rows_by_trouble
+from streamgauge.web.pages.figures import tiles_of
+from streamgauge.web.pages.front import EVERYONE, Page, by_gravity, count_customers, newest
+from streamgauge.web.pages.sentences import customer_verdict
+from streamgauge.web.pages.windows import chosen_window, hour_to, window_to
+from streamgauge.web.templating import from_segment, render
+
+PAGE_SIZE = 100
+FLOWS_SHOWN = 200
+
+
+def customers_page(sources: Sources) -> Page:
+    """`/customers?page=`."""
+
+    async def page(request: Request) -> Response:
+        now_s = sources.clock.now()
+        number = page_number(request)
+        flows, incidents = await asyncio.gather(
+            ask_flows(sources, hour_to(now_s), ["tenant"], "error_ratio", MAX_CUSTOMERS, EVERYONE),
+            ask_open(sources, now_s),
+        )
+        rows = rows_by_trouble(flows, incidents)
+        first = (number - 1) * PAGE_SIZE
+        context = {
+            "now": now_s,
+            "customers": count_customers(flows),
+            "rows": rows[first : first + PAGE_SIZE],
+            "page": number,
+            "pages": max(1, -(-len(rows) // PAGE_SIZE)),
+        }
+        return render(request, "customers.html", context)
+
+    return page
+
+
+def page_number(request: Request) -> int:
+    """The `page` parameter, from 1.
+
+    Raises:
+        PayloadError: not a number from 1 on.
+    """
+    text = request.query_params.get("page", "1")
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 7 and int(text)):
+        raise PayloadError(f"page={text[:64]!r} is not a page: give a number from 1 on")
+    return int(text)
+
+
+def customer_page(sources: Sources) -> Page:
+    """`/customers/{tenant}`."""
+
+    async def page(request: Request) -> Response:
+        tenant = from_segment(request.path_params["tenant"])
+        return render(request, "customer.html", await gather(sources, tenant))
+
+    return page
+
+
+async def gather(sources: Sources, tenant: str) -> dict[str, Any]:
+    """Everything about one customer: six questions at once.
+
+    Raises:
+        NotFound: never seen, and nothing was ever open about it.
+    """
+    now_s, filters = sources.clock.now(), Filters(tenant=tenant)
+    window, hour = window_to(now_s), hour_to(now_s)
+    recent, hourly, flows, incidents, history, expectation = await asyncio.gather(
+        ask_overview(sources, window, filters),
+        ask_overview(sources, hour, filters),
+        ask_flows(sources, hour, ["source", "integration"], "errors", FLOWS_SHOWN, filters),
+        ask_open(sources, now_s),
+        in_thread(lambda: sources.incidents.list_incidents(None, tenant, 50)),
+        in_thread(lambda: sources.operations.expectation(tenant)),
+    )
+    if not flows and not history:
+        raise NotFound(f"No customer {tenant!r} was ever seen: /customers lists those that were")
+    open_here = by_gravity(concerning(incidents, filters))
+    last_seen_at = newest(flows)
+    figures, window_words = chosen_window(recent, hourly)
+    return {
+        "now": now_s,
+        "tenant": tenant,
+        "verdict": customer_verdict(open_here, hourly.messages, last_seen_at, now_s),
+        "last_seen_at": last_seen_at,
+        "expectation": expectation,
+        "tiles": tiles_of(figures, hourly, now_s),
+        "window": window_words,
+        "charts": hour_charts({"tenant": tenant}),
+        "incidents": open_here,
+        "past": [incident for incident in history if incident.closed_at is not None][:10],
+        "flows": flows,
+    }

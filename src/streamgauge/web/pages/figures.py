@@ -1,0 +1,118 @@
+"""The key metrics as tiles: what stands in each, in words where it is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamgauge.model.views import Lag, Overview, Percentiles
+from streamgauge.web import format as formats
+from streamgauge.web.format import Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One key metric: either one value, or a few side by side."""
+
+    title: str
+    values: tuple[tuple[str, Quantity], ...]
+    """(label, value); the label is empty where there is one value."""
+    note: str
+    """What the number is made of, or why there is none."""
+
+
+def tiles_of(now: Overview, hour: Overview, now_s: float) -> list[Tile]:
+    """The tiles in reading order: throughput, quality, time, waiting, headroom.
+
+    Args:
+        now: the key metrics of the window that the tiles are about.
+        hour: those of the last hour, for what needs a longer look.
+        now_s: epoch seconds.
+    """
+    return [
+        _throughput(now),
+        _success(now),
+        _errors(now),
+        _percentiles("Latency, end to end", now.latency, "no latency reported"),
+        _percentiles("Time in queue", now.queue.wait, "no time in queue reported"),
+        _backlog(now),
+        _oldest_age(now),
+        _capacity(hour, now_s),
+    ]
+
+
+def _throughput(now: Overview) -> Tile:
+    note = f"{formats.count(now.messages)} messages" if now.messages else "nothing arrived"
+    return Tile("Messages", (("", formats.rate(now.messages_per_second or None)),), note)
+
+
+def _success(now: Overview) -> Tile:
+    note = f"{formats.count(now.filtered)} filtered, not counted"
+    if now.success_ratio is None:
+        note = "no message came to an end"
+    elif not now.filtered:
+        note = "of messages that ended"
+    return Tile("Success", (("", formats.share(now.success_ratio)),), note)
+
+
+def _errors(now: Overview) -> Tile:
+    note = "no message came to an end"
+    if now.error_ratio is not None:
+        note = f"{formats.count(now.errors)} failed, dropped or expired"
+    return Tile("Errors", (("", formats.share(now.error_ratio)),), note)
+
+
+def _percentiles(title: str, values: Percentiles, missing: str) -> Tile:
+    is_known = values.p50_s is not None
+    return Tile(
+        title,
+        (
+            ("p50", formats.duration(values.p50_s)),
+            ("p90", formats.duration(values.p90_s)),
+            ("p99", formats.duration(values.p99_s)),
+        ),
+        "half, 90 % and 99 % are faster" if is_known else missing,
+    )
+
+
+def _backlog(now: Overview) -> Tile:
+    queue = now.queue
+    note = "no queue reported"
+    if queue.backlog == 0:
+        note = "queues are empty"
+    elif queue.backlog is not None:
+        note = (
+            f"empty in {formats.duration(queue.drain_eta_s)}"
+            if queue.drain_eta_s is not None
+            else "waiting in queues"
+        )
+    return Tile("Backlog", (("", formats.count(queue.backlog)),), note)
+
+
+def _oldest_age(now: Overview) -> Tile:
+    is_known = now.queue.oldest_age_s is not None
+    note = "longest wait in any queue" if is_known else "no queue reported"
+    return Tile("Oldest waiting", (("", formats.duration(now.queue.oldest_age_s)),), note)
+
+
+def _capacity(hour: Overview, now_s: float) -> Tile:
+    capacity = hour.capacity
+    if capacity.messages_per_second is None:
+        return Tile(
+            "Headroom", (("", formats.NOTHING_KNOWN),), "known once a backlog has been worked off"
+        )
+    used = capacity.utilization_ratio
+    headroom = None if used is None else max(0.0, 1 - used)
+    note = f"of {formats.rate(capacity.messages_per_second)} at most"
+    if capacity.reached_at is not None:
+        note += f", used up {formats.ago(capacity.reached_at, now_s)}"
+    return Tile("Headroom", (("", formats.share(headroom)),), note)
+
+
+def lag_sentence(lag: Lag) -> str:
+    """How far the figures are behind what was acknowledged."""
+    if not lag.lines:
+        return "Figures include all that was received"
+    return (
+        f"{formats.count(lag.lines)} lines received are not in the figures yet, "
+        f"{formats.duration(lag.seconds)} behind"
+    )

@@ -1,0 +1,78 @@
+"""The front page: how is the platform, what needs attention, who is hurt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from streamgauge.model.views import Filters, FlowRow
+from streamgauge.web.answers import Sources, ask_flows, ask_open, ask_overview, in_thread
+from streamgauge.web.pages.charts import hour_charts
+from streamgauge.web.pages.customer_rows import MAX_CUSTOMERS, rows_by_trouble
+from streamgauge.web.pages.figures import lag_sentence, tiles_of
+from streamgauge.web.pages.sentences import Customers, platform_verdict
+from streamgauge.web.pages.windows import chosen_window, hour_to, window_to
+from streamgauge.web.templating import render
+
+Page = Callable[[Request], Awaitable[Response]]
+EVERYONE = Filters()
+CUSTOMERS_SHOWN = 50
+INCIDENTS_SHOWN = 20
+
+
+def front_page(sources: Sources) -> Page:
+    """`/`."""
+
+    async def page(request: Request) -> Response:
+        return render(request, "front.html", await gather(sources, request))
+
+    return page
+
+
+async def gather(sources: Sources, request: Request) -> dict[str, Any]:
+    """Everything that the front page shows: five questions at once."""
+    now_s = sources.clock.now()
+    window, hour = window_to(now_s), hour_to(now_s)
+    recent, hourly, flows, incidents, lag = await asyncio.gather(
+        ask_overview(sources, window, EVERYONE),
+        ask_overview(sources, hour, EVERYONE),
+        ask_flows(sources, hour, ["tenant"], "error_ratio", MAX_CUSTOMERS, EVERYONE),
+        ask_open(sources, now_s),
+        in_thread(sources.metrics.lag),
+    )
+    customers = count_customers(flows)
+    figures, window_words = chosen_window(recent, hourly)
+    return {
+        "now": now_s,
+        "verdict": platform_verdict(incidents, customers, newest(flows), now_s),
+        "customers": customers,
+        "last_seen_at": newest(flows),
+        "tiles": tiles_of(figures, hourly, now_s),
+        "window": window_words,
+        "lag": lag_sentence(lag),
+        "charts": hour_charts({}),
+        "incidents": by_gravity(incidents)[:INCIDENTS_SHOWN],
+        "incident_count": len(incidents),
+        "rows": rows_by_trouble(flows, incidents)[:CUSTOMERS_SHOWN],
+        "server": f"{request.url.scheme}://{request.url.netloc}",
+    }
+
+
+def by_gravity(incidents: list[Any]) -> list[Any]:
+    """The gravest first, then the newest."""
+    return sorted(incidents, key=lambda incident: (incident.severity.value, -incident.opened_at))
+
+
+def newest(flows: list[FlowRow]) -> float | None:
+    """Epoch seconds of the newest message of any of them; None if none was ever seen."""
+    return max((row.last_seen_at for row in flows if row.last_seen_at is not None), default=None)
+
+
+def count_customers(flows: list[FlowRow]) -> Customers:
+    """How many there are, and how many spoke."""
+    flowing = sum(row.messages > 0 for row in flows)
+    return Customers(len(flows), flowing, len(flows) >= MAX_CUSTOMERS)

@@ -1,0 +1,59 @@
+"""The list of incidents, and the page of one."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import chain
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from streamgauge.model.words import IncidentState
+from streamgauge.web.answers import Sources, in_thread
+from streamgauge.web.pages.charts import incident_charts
+from streamgauge.web.pages.evidence import evidence_rows
+from streamgauge.web.pages.front import Page, by_gravity
+from streamgauge.web.templating import from_segment, render
+
+CLOSED_SHOWN = 100
+AFFECTED_SHOWN = 100
+
+
+def incidents_page(sources: Sources) -> Page:
+    """`/incidents`: open ones first, the gravest on top; then the newest closed ones."""
+
+    async def page(request: Request) -> Response:
+        ask = sources.incidents.list_incidents
+        opened, acknowledged, closed = await asyncio.gather(
+            in_thread(lambda: ask(IncidentState.OPEN)),
+            in_thread(lambda: ask(IncidentState.ACKNOWLEDGED)),
+            in_thread(lambda: ask(IncidentState.CLOSED, None, CLOSED_SHOWN)),
+        )
+        context = {
+            "now": sources.clock.now(),
+            "open": by_gravity(list(chain(opened, acknowledged))),
+            "closed": closed,
+        }
+        return render(request, "incidents.html", context)
+
+    return page
+
+
+def incident_page(sources: Sources) -> Page:
+    """`/incidents/{id}`."""
+
+    async def page(request: Request) -> Response:
+        incident_id = from_segment(request.path_params["incident_id"])
+        incident = await in_thread(lambda: sources.incidents.get_incident(incident_id))
+        now_s = sources.clock.now()
+        context = {
+            "now": now_s,
+            "incident": incident,
+            "evidence": evidence_rows(incident.evidence),
+            "charts": incident_charts(incident, now_s),
+            "affected": incident.affected[:AFFECTED_SHOWN],
+            "affected_count": len(incident.affected),
+        }
+        return render(request, "incident.html", context)
+
+    return page

@@ -1,0 +1,27 @@
+"""The addresses of the pages."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Route
+
+from streamgauge.web.answers import Sources
+from streamgauge.web.assets import asset
+from streamgauge.web.pages.customers import customer_page, customers_page
+from streamgauge.web.pages.front import front_page
+from streamgauge.web.pages.incidents import incident_page, incidents_page
+from streamgauge.web.pages.reference import reference_page
+
+
+def page_routes(sources: Sources, app: FastAPI) -> list[BaseRoute]:
+    """All pages; each is reached from `/` by plain links."""
+    return [
+        Route("/", front_page(sources)),
+        Route("/customers", customers_page(sources)),
+        Route("/customers/{tenant:path}", customer_page(sources)),
+        Route("/incidents", incidents_page(sources)),
+        Route("/incidents/{incident_id:path}", incident_page(sources)),
+        Route("/api/docs", reference_page(app)),
+        Route("/favicon.ico", lambda _: RedirectResponse(asset("favicon.svg"))),
+    ]

@@ -1,0 +1,99 @@
+"""The state of the platform or a customer in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from streamgauge.model.incident import Incident
+from streamgauge.model.words import Health, Kind, Severity
+from streamgauge.web import words
+from streamgauge.web.format import NBSP, ago, plural, utc_short
+from streamgauge.web.words import Sign
+
+
+class Verdict(NamedTuple):
+    """A sentence and the sign beside it."""
+
+    sign: Sign
+    sentence: str
+
+
+class Customers(NamedTuple):
+    """How many customers there are, and how many of them spoke in the last hour."""
+
+    total: int
+    flowing: int
+    is_cut: bool = False
+    """There are more than were looked at."""
+
+
+NOTHING_YET = Verdict(words.HEALTH[Health.UNKNOWN], "Nothing has arrived yet.")
+
+
+def platform_verdict(
+    incidents: Sequence[Incident], customers: Customers, last_seen_at: float | None, now_s: float
+) -> Verdict:
+    """What someone should know who looks for one second.
+
+    Args:
+        incidents: the open ones.
+        customers: as seen over the last hour.
+        last_seen_at: epoch seconds of the newest message ever; None in an empty store.
+        now_s: epoch seconds.
+    """
+    if last_seen_at is None:
+        return NOTHING_YET
+    is_blind = any(
+        incident.kind is Kind.BLIND and not any(incident.scope) for incident in incidents
+    )
+    if is_blind or not customers.flowing:
+        since = utc_short(last_seen_at, now_s)
+        ending = ": we are blind." if is_blind else "."
+        return Verdict(words.HEALTH[Health.UNKNOWN], f"Nothing has arrived since {since}{ending}")
+    pressing = [incident for incident in incidents if incident.severity is not Severity.P5]
+    if pressing:
+        return _attention(pressing)
+    return Verdict(words.HEALTH[Health.OK], _all_well(customers))
+
+
+def _attention(pressing: Sequence[Incident]) -> Verdict:
+    critical = sum(incident.severity is Severity.P1 for incident in pressing)
+    number = len(pressing)
+    sentence = f"{number:,} thing{' needs' if number == 1 else 's need'} attention"
+    if critical:
+        sentence += f", {critical:,} of them critical" if number > 1 else " and is critical"
+    sign = words.HEALTH[Health.DOWN if critical else Health.DEGRADED]
+    return Verdict(sign, f"{sentence}.".replace(" ", NBSP, 1))
+
+
+def _all_well(customers: Customers) -> str:
+    quiet = customers.total - customers.flowing
+    if quiet:
+        return f"{plural(customers.flowing, 'customer')} flowing, {quiet:,} quiet as usual."
+    if customers.total == 1:
+        return "The one customer is flowing."
+    return f"All {plural(customers.total, 'customer')} are flowing."
+
+
+def customer_verdict(
+    incidents: Sequence[Incident], messages: int | None, last_seen_at: float | None, now_s: float
+) -> Verdict:
+    """The same for one customer.
+
+    Args:
+        incidents: open ones that concern it.
+        messages: how many of its messages ended in the last hour.
+        last_seen_at: epoch seconds of its newest message ever.
+        now_s: epoch seconds.
+    """
+    if any(incident.kind is Kind.BLIND for incident in incidents):
+        return Verdict(words.HEALTH[Health.UNKNOWN], "We cannot see this customer: we are blind.")
+    pressing = [incident for incident in incidents if incident.severity is not Severity.P5]
+    if pressing:
+        return _attention(pressing)
+    if messages:
+        return Verdict(words.HEALTH[Health.OK], "Messages are flowing.")
+    if last_seen_at is None:
+        return Verdict(words.HEALTH[Health.UNKNOWN], "No message was ever seen.")
+    return Verdict(words.QUIET, f"Quiet for now: the last message came {ago(last_seen_at, now_s)}.")

@@ -1,0 +1,29 @@
+"""Which stretch of time a page's figures are about."""
+
+from __future__ import annotations
+
+from streamgauge.model.views import Overview
+from streamgauge.web.ranges import HOUR_S, Range
+
+WINDOW_S = 300.0
+"""Short enough that fresh trouble shows, long enough that the figures stand still."""
+EDGE_S = 1.0
+"""The range ends after now, so that a message stamped this second is in it."""
+
+
+def window_to(now_s: float) -> Range:
+    """The last five minutes."""
+    return Range(now_s - WINDOW_S, now_s + EDGE_S)
+
+
+def hour_to(now_s: float) -> Range:
+    """The last hour."""
+    return Range(now_s - HOUR_S, now_s + EDGE_S)
+
+
+def chosen_window(recent: Overview, hourly: Overview) -> tuple[Overview, str]:
+    """The figures to show, and of when they are.
+
+    Senders may report as seldom as once an hour: where five minutes are empty, the hour speaks.
+    """
+    return (recent, "last 5 minutes") if recent.messages else (hourly, "last hour")

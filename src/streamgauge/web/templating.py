@@ -1,0 +1,93 @@
+"""Jinja with auto-escaping everywhere, and the rule by which pages update themselves.
+
+A page is one template with one block `live`. Whoever asks with htmx's header gets that block alone,
+from the same address, with the same range and filters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from streamgauge.web import format as formats
+from streamgauge.web import words
+from streamgauge.web.assets import asset
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@cache
+def environment() -> Environment:
+    """The templates; a name that is not given is an error, never an empty place."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "ago": formats.ago,
+        "count": formats.count,
+        "duration": formats.duration,
+        "iso": formats.iso,
+        "json": _json_attribute,
+        "rate": formats.rate,
+        "segment": segment,
+        "share": formats.share,
+        "utc": formats.utc,
+        "utc_short": formats.utc_short,
+    }
+    made.globals |= {"asset": asset, "plural": formats.plural, "words": words}
+    return made
+
+
+def render(
+    request: Request,
+    template_name: str,
+    context: Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A page, or its live block for htmx."""
+    template = environment().get_template(template_name)
+    query = f"?{request.url.query}" if request.url.query else ""
+    full = {
+        "path": request.url.path,
+        "address": f"{request.url.path}{query}",
+        **context,
+    }
+    if request.headers.get("hx-request") and "live" in template.blocks:
+        text = "".join(template.blocks["live"](template.new_context(full)))
+    else:
+        text = template.render(full)
+    return HTMLResponse(text, status, headers={"Vary": "HX-Request", **(headers or {})})
+
+
+def segment(name: str) -> str:
+    """A name as one segment of an address, `/` included.
+
+    `.` and `..` would be taken for folders by browsers even when percent-encoded, and nothing at
+    all would name the list: they get a `~` in front, and so does what begins with one.
+    """
+    needs_mark = name in {"", ".", ".."} or name.startswith("~")
+    return quote(f"~{name}" if needs_mark else name, safe="")
+
+
+def from_segment(text: str) -> str:
+    """The name that `segment` wrote, once percent-decoded."""
+    return text.removeprefix("~")
+
+
+def _json_attribute(value: object) -> str:
+    """JSON for an attribute; Jinja escapes it."""
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,74 @@
+"""The model's words as people read them: never colour alone, always a word beside the sign."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streamgauge.model.incident import Incident
+from streamgauge.model.words import Health, IncidentState, Kind, Severity, Suspected
+
+
+class Sign(NamedTuple):
+    """A word, the name of its tone in the style sheet, and its icon in the sprite."""
+
+    word: str
+    tone: str
+    icon: str
+
+
+HEALTH: dict[Health, Sign] = {
+    Health.OK: Sign("Flowing", "good", "check"),
+    Health.DEGRADED: Sign("Needs attention", "warn", "alert"),
+    Health.DOWN: Sign("Down", "bad", "cross"),
+    Health.UNKNOWN: Sign("Unknown", "muted", "question"),
+}
+QUIET = Sign("Quiet", "muted", "pause")
+"""Nothing in the range, which is usual enough that nothing is open about it."""
+
+SEVERITY: dict[Severity, Sign] = {
+    Severity.P1: Sign("P1 critical", "bad", "cross"),
+    Severity.P2: Sign("P2 high", "bad", "alert"),
+    Severity.P3: Sign("P3 moderate", "warn", "alert"),
+    Severity.P4: Sign("P4 low", "muted", "info"),
+    Severity.P5: Sign("P5 informational", "muted", "info"),
+}
+STATE: dict[IncidentState, Sign] = {
+    IncidentState.OPEN: Sign("Open", "warn", "dot"),
+    IncidentState.ACKNOWLEDGED: Sign("Acknowledged", "info", "eye"),
+    IncidentState.CLOSED: Sign("Closed", "good", "check"),
+}
+SIDE: dict[Suspected, str] = {
+    Suspected.CUSTOMER: "The customer's side",
+    Suspected.PLATFORM: "Our side: the platform",
+    Suspected.INTEGRATION: "The integration's side",
+    Suspected.FILTER: "A filter",
+    Suspected.COLLECTOR: "Our own view: a collector",
+    Suspected.UNKNOWN: "Side not known",
+}
+KIND: dict[Kind, str] = {
+    Kind.SILENCE: "Silence",
+    Kind.DROP: "Fewer messages",
+    Kind.SURGE: "More messages",
+    Kind.ERRORS: "Errors",
+    Kind.BACKLOG: "Backlog",
+    Kind.LATENCY: "Latency",
+    Kind.LOSS: "Loss",
+    Kind.CAPACITY: "Capacity",
+    Kind.BLIND: "Blind",
+    Kind.SLO: "Objective at risk",
+    Kind.RULE: "Your rule",
+    Kind.EXTERNAL: "Reported to us",
+}
+ACTION_TONE: dict[str, str] = {"opened": "bad", "reopened": "bad", "closed": "good"}
+
+
+def place_of(incident: Incident) -> list[tuple[str, str]]:
+    """Where it is, as (label, name) pairs: none of them is the whole platform."""
+    scope = incident.scope
+    labels = ("Customer", "Source", "Integration", "Pipeline")
+    return [(label, name) for label, name in zip(labels, scope, strict=True) if name is not None]
+
+
+def name_or_blank(name: str) -> str:
+    """A name to read; an empty one means that the sender gave none."""
+    return name or "(not named)"

@@ -1,0 +1,89 @@
+"""The texts name what the program has: settings, routes, commands, detectors."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streamgauge.app import cli
+from streamgauge.model.words import Kind
+
+ROOT = Path(__file__).parents[2]
+TEXTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def test_the_page_of_settings_is_as_new_as_the_settings() -> None:
+    command = [sys.executable, "docs/generate.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _commands() -> Iterator[str]:
+    for name in cli.app:
+        if name.startswith("-"):
+            continue
+        inner = [inner for inner in cli.app[name] if not inner.startswith("-")]
+        yield from (f"streamgauge {name} {word}".rstrip() for word in inner or [""])
+
+
+def test_every_command_is_described() -> None:
+    commands = list(_commands())
+    assert {"streamgauge up", "streamgauge replay", "streamgauge config check"} <= {*commands}
+    page = _text("docs/commands.md")
+    for command in commands:
+        assert f"## `{command}" in page, command
+
+
+def _routes() -> list[str]:
+    from fastapi.routing import APIRoute
+
+    from streamgauge.testing.application import application
+
+    routes = [r for r in application().routes if isinstance(r, APIRoute)]
+    return sorted({f"{method} {r.path}" for r in routes for method in r.methods - {"HEAD"}})
+
+
+def test_every_route_is_described() -> None:
+    page = _text("docs/api.md")
+    for route in _routes():
+        assert f"`{route}" in page, route
+
+
+def test_every_kind_of_detector_has_its_heading() -> None:
+    page = _text("docs/detectors.md")
+    for kind in (Kind.SILENCE, Kind.ERRORS, Kind.BACKLOG, Kind.BLIND, Kind.RULE):
+        assert re.search(rf"^#+ .*{kind}", page, re.MULTILINE | re.IGNORECASE), kind
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_examples_of_configuration_can_be_used(path: Path, tmp_path: Path) -> None:
+    from streamgauge.app.configuration import load
+
+    for number, block in enumerate(re.findall(r"```toml\n(.*?)```", path.read_text(), re.DOTALL)):
+        if "[[outputs." in block:  # Telegraf's
+            continue
+        file = tmp_path / f"{number}.toml"
+        file.write_text(block)
+        load(file, {})
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    names = sorted(path.name for path in (ROOT / "docs/adr").glob("*.md"))
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))

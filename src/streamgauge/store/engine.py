@@ -1,0 +1,122 @@
+"""Connections to ClickHouse: chDB embedded, or a server. One connection a thread.
+
+Queries on one connection are serialised, and one connection must not be asked while it streams;
+connections of one path share an engine. All of them are closed before the process leaves, or the
+engine's shutdown raises.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from streamgauge.model.errors import StoreError
+from streamgauge.store.settings import StoreSettings
+
+Parameters = Mapping[str, object]
+
+
+class Engine:
+    """Runs SQL. Thread-safe: every thread gets a connection of its own."""
+
+    def __init__(self, url: str, settings: StoreSettings) -> None:
+        self._url = url
+        self._settings: dict[str, Any] = {
+            "max_execution_time": settings.query_timeout_s,
+            "max_memory_usage": settings.query_max_memory_bytes,
+            "max_bytes_before_external_group_by": settings.query_max_memory_bytes // 2,
+            "max_bytes_before_external_sort": settings.query_max_memory_bytes // 2,
+            "max_partitions_per_insert_block": 0,
+            "output_format_arrow_string_as_string": 1,
+            "output_format_arrow_low_cardinality_as_dictionary": 0,
+        }
+        self._local = threading.local()
+        self._guard = threading.Lock()
+        self._clients: list[Client] = []
+        self._closed = False
+
+    def open(self) -> None:
+        """Connect once, to tell early what is wrong.
+
+        Raises:
+            StoreError: the engine cannot be reached or opened.
+        """
+        self._closed = False
+        self._client()
+
+    def close(self) -> None:
+        """Close every thread's connection; the threads must not ask any more."""
+        with self._guard:
+            self._closed = True
+            clients, self._clients = self._clients, []
+            self._local = threading.local()
+        for client in clients:
+            client.close()
+
+    def query(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
+        """The answer as Arrow. Parameters are bound by the server: `{name:Type}`.
+
+        Raises:
+            StoreError: the engine refused, or the time limit passed.
+        """
+        client = self._client()
+        with _engine_errors():
+            answer = client.raw_query(sql, parameters=dict(parameters or {}), fmt="ArrowStream")
+        return pa.ipc.open_stream(answer).read_all() if answer else pa.table({})
+
+    def command(self, sql: str, parameters: Parameters | None = None) -> None:
+        """Run a statement without an answer.
+
+        Raises:
+            StoreError: the engine refused.
+        """
+        client = self._client()
+        with _engine_errors():
+            client.command(sql, parameters=dict(parameters or {}))
+
+    def insert(self, table_name: str, rows: pa.Table, token: str) -> None:
+        """Insert once: the same token into the same table is not inserted again.
+
+        Raises:
+            StoreError: the engine refused.
+        """
+        client = self._client()
+        settings = {
+            "insert_deduplication_token": token,
+            "max_execution_time": 0,
+            "optimize_on_insert": 0,  # rollups come summed already
+        }
+        with _engine_errors():
+            client.insert_arrow(table_name, rows, settings=settings)
+
+    def _client(self) -> Client:
+        client: Client | None = getattr(self._local, "client", None)
+        if client is None:
+            client = self._connect()
+            self._local.client = client
+        return client
+
+    def _connect(self) -> Client:
+        with self._guard:
+            if self._closed:
+                raise StoreError("the store is closed", permanent=True)
+            with _engine_errors():
+                client = clickhouse_connect.get_client(dsn=self._url, settings=self._settings)
+            self._clients.append(client)
+        return client
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ClickHouseError, OSError, RuntimeError) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise StoreError(f"the engine refused: {first_line[:500]}", permanent=False) from error

@@ -1,0 +1,130 @@
+"""Collects what each inserted segment adds, for detection to take once a tick."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from streamgauge.model.feed import Delta
+from streamgauge.store import columns
+from streamgauge.store.grouping import key_of, take_tags
+from streamgauge.store.queuerollup import LAST_FIELDS
+
+EMPTY = Delta(columns.MINUTES.empty_table(), columns.QUEUES.empty_table(), newest_ns=0)
+
+
+class FeedBuffer:
+    """Thread-safe and bounded: the writer adds, detection takes."""
+
+    def __init__(self, max_rows: int) -> None:
+        self._max_rows = max_rows
+        self._guard = threading.Lock()
+        self._deltas: list[Delta] = []
+        self._rows = 0
+        self._has_overflowed = False
+
+    def add(self, delta: Delta) -> None:
+        """Keep a segment's sums; when there are too many, everything is let go."""
+        with self._guard:
+            if self._has_overflowed:
+                return
+            self._deltas.append(delta)
+            self._rows += delta.minutes.num_rows + delta.queues.num_rows
+            if self._rows > self._max_rows:
+                self._compact()
+            if self._rows > self._max_rows:
+                self._deltas, self._has_overflowed = [], True
+
+    def take(self) -> Delta | None:
+        """Everything since the last call; None until `clear` when it overflowed."""
+        with self._guard:
+            deltas, self._deltas, self._rows = self._deltas, [], 0
+            if self._has_overflowed:
+                return None
+        return merge(deltas)
+
+    def clear(self) -> None:
+        """Forget everything: whoever asks knows it from the rollups."""
+        with self._guard:
+            self._deltas, self._rows, self._has_overflowed = [], 0, False
+
+    @property
+    def row_count(self) -> int:
+        """Rows that wait to be taken."""
+        return self._rows
+
+    def _compact(self) -> None:
+        merged = merge(self._deltas)
+        self._deltas = [merged]
+        self._rows = merged.minutes.num_rows + merged.queues.num_rows
+
+
+def merge(deltas: list[Delta]) -> Delta:
+    """The sum of deltas, oldest first: counts add up, of queue values the newest one holds."""
+    if not deltas:
+        return EMPTY
+    if len(deltas) == 1:
+        return deltas[0]
+    return Delta(
+        minutes=_merged_minutes(_joined([d.minutes for d in deltas], columns.MINUTES)),
+        queues=_merged_queues(_joined([d.queues for d in deltas], columns.QUEUES)),
+        newest_ns=max(delta.newest_ns for delta in deltas),
+    )
+
+
+def _joined(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
+    return columns.join([table for table in tables if table.num_rows], schema)
+
+
+def _merged_minutes(rows: pa.Table) -> pa.Table:
+    key = key_of(rows, columns.MINUTE_KEY, rows.column("minute").to_numpy())
+    frame = pl.DataFrame(
+        {
+            "key": key,
+            "row": np.arange(len(key)),
+            "count": rows.column("count").to_numpy(),
+            "last_ns": rows.column("last_ns").to_numpy(),
+        }
+    )
+    sums = frame.group_by("key").agg(
+        pl.col("row").first(), pl.col("count").sum(), pl.col("last_ns").max()
+    )
+    sums = sums.sort("row")
+    first = sums["row"].to_numpy()
+    return pa.table(
+        {
+            "minute": rows.column("minute").to_numpy()[first],
+            **take_tags(rows, columns.MINUTE_KEY, first),
+            "count": sums["count"].to_numpy(),
+            "last_ns": sums["last_ns"].to_numpy(),
+        }
+    ).cast(columns.MINUTES)
+
+
+def _merged_queues(rows: pa.Table) -> pa.Table:
+    key = key_of(rows, columns.QUEUE_KEY, rows.column("minute").to_numpy())
+    frame = pl.DataFrame(
+        {
+            "key": key,
+            "row": np.arange(len(key)),
+            "last_ns": rows.column("last_ns").to_numpy(),
+            **{name: pl.from_arrow(rows.column(name)) for name in LAST_FIELDS},
+        }
+    )
+    # The sort is stable: of equal time stamps the one that came later stays last.
+    frame = frame.sort("last_ns", maintain_order=True)
+    lasts = [pl.col(name).drop_nulls().last() for name in LAST_FIELDS]
+    sums = frame.group_by("key").agg(pl.col("row").min(), pl.col("last_ns").max(), *lasts)
+    sums = sums.sort("row")
+    first = sums["row"].to_numpy()
+    return pa.table(
+        {
+            "minute": rows.column("minute").to_numpy()[first],
+            **take_tags(rows, columns.QUEUE_KEY, first),
+            **{name: sums[name].to_arrow() for name in LAST_FIELDS},
+            "last_ns": sums["last_ns"].to_numpy(),
+        }
+    ).cast(columns.QUEUES)

@@ -1,0 +1,81 @@
+"""What detection is rebuilt from: hours of the past, minutes of the last two days."""
+
+# ruff: noqa: S608 - callers' values are bound by the engine; the text holds only our own.
+from __future__ import annotations
+
+import pyarrow as pa
+
+from streamgauge.model.feed import Delta, History
+from streamgauge.store import columns
+from streamgauge.store.engine import Engine
+from streamgauge.store.queries.seen import seen_minutes
+from streamgauge.store.queuerollup import LAST_FIELDS
+
+HISTORY_MINUTES = 35 * 24 * 60
+RECENT_MINUTES = 48 * 60
+
+
+def history(engine: Engine, until_s: float) -> History:
+    """35 days before `until_s` (epoch seconds; its whole minute belongs to it).
+
+    Raises:
+        StoreError: the engine refused.
+    """
+    end = -int(-until_s // 60)
+    recent_from = max(end - RECENT_MINUTES, 0) // 60 * 60
+    oldest = max(end - HISTORY_MINUTES, 0) // 60 * 60
+    seen = seen_minutes(engine, oldest, end)
+    return History(
+        hours=_hours(engine, oldest, recent_from),
+        recent=minutes_between(engine, recent_from, end),
+        recent_from_minute=recent_from,
+        seen_minutes=pa.array(seen, pa.int64()),
+    )
+
+
+def minutes_between(engine: Engine, first: int, end: int) -> Delta:
+    """All that the rollups hold of the minutes `first` <= minute < `end`, oldest first.
+
+    Raises:
+        StoreError: the engine refused.
+    """
+    bounds = {"first": first, "end": end}
+    keys = ", ".join(("minute", *columns.MINUTE_KEY))
+    minutes = engine.query(
+        f"SELECT {keys}, sum(count) AS count, max(last_ns) AS last_ns FROM minute "
+        "WHERE minute >= {first:Int64} AND minute < {end:Int64} "
+        f"GROUP BY {keys} ORDER BY minute",
+        bounds,
+    )
+    keys = ", ".join(("minute", *columns.QUEUE_KEY))
+    lasts = ", ".join(
+        f"if(max({name}_last).1 < 0, NULL, max({name}_last).3) AS {name}" for name in LAST_FIELDS
+    )
+    queues = engine.query(
+        f"SELECT {keys}, {lasts}, max(last_ns) AS last_ns FROM queue_minute "
+        "WHERE minute >= {first:Int64} AND minute < {end:Int64} "
+        f"GROUP BY {keys} ORDER BY minute",
+        bounds,
+    )
+    newest = engine.query(
+        "SELECT max(last_ns) AS newest_ns FROM seen_minute "
+        "WHERE minute >= {first:Int64} AND minute < {end:Int64}",
+        bounds,
+    )
+    return Delta(
+        minutes=columns.conform(minutes, columns.MINUTES),
+        queues=columns.conform(queues, columns.QUEUES),
+        newest_ns=int(newest.column("newest_ns")[0].as_py() or 0),
+    )
+
+
+def _hours(engine: Engine, first: int, end: int) -> pa.Table:
+    keys = ", ".join((*columns.FLOW_KEY, "outcome"))
+    hours = engine.query(
+        f"SELECT intDiv(minute, 60) AS hour, {keys}, sum(count) AS count, "
+        "toUInt8(uniqExact(minute)) AS active_minutes, max(last_ns) AS last_ns FROM minute "
+        "WHERE minute >= {first:Int64} AND minute < {end:Int64} "
+        f"GROUP BY hour, {keys} ORDER BY hour",
+        {"first": first, "end": end},
+    )
+    return columns.conform(hours, columns.HOURS)

@@ -1,0 +1,205 @@
+"""A metric per step of time, one series per combination of labels."""
+
+# ruff: noqa: S608 - callers' values are bound by the engine; the text holds only our own.
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from streamgauge.model.errors import PayloadError
+from streamgauge.model.views import Filters, Series, TimeSeries
+from streamgauge.store.engine import Engine
+from streamgauge.store.histogram import middle_s
+from streamgauge.store.queries.ends import is_end
+from streamgauge.store.queries.rows import (
+    FAILED_SQL,
+    Steps,
+    message_rows,
+    parameters_of,
+    queue_rows,
+)
+from streamgauge.store.queries.seen import seen_minutes
+from streamgauge.store.queries.span import NS_A_SECOND, Span, to_ns
+
+MAX_STEPS = 11_000
+MAX_VALUES = 5_000_000
+"""Series times steps."""
+
+MESSAGE_LABELS = ("tenant", "source", "integration", "pipeline", "outcome")
+QUEUE_LABELS = ("queue", "tenant", "integration", "pipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How a metric is computed over the rows of one step and series."""
+
+    sql: str
+    is_count: bool = False
+    """0, not unknown, in steps in which anyone was seen."""
+    is_bucket: bool = False
+    """A histogram's bucket, to be turned into seconds."""
+    is_of_queues: bool = False
+
+
+def _percentile(level: float, name: str, condition: str) -> Metric:
+    return Metric(
+        f"if(sumIf(length({name}_buckets), {condition}) = 0, NULL, quantileExactWeightedArrayIf"
+        f"({level})({name}_buckets, {name}_weights, {condition}))",
+        is_bucket=True,
+    )
+
+
+_FAILED = f"sumIf(count, outcome IN ({FAILED_SQL}))"
+METRICS: Mapping[str, Metric] = {
+    "messages": Metric("sumIf(count, ends)", is_count=True),
+    "received": Metric("sumIf(count, stage = 'received' AND outcome != 'retried')", is_count=True),
+    "errors": Metric(_FAILED, is_count=True),
+    "filtered": Metric("sumIf(count, outcome = 'filtered')", is_count=True),
+    "bytes": Metric("sumIf(bytes, ends)", is_count=True),
+    "error_ratio": Metric(
+        f"if({_FAILED} + sumIf(count, ends AND outcome = 'ok') = 0, NULL, "
+        f"{_FAILED} / ({_FAILED} + sumIf(count, ends AND outcome = 'ok')))"
+    ),
+    "latency_p50": _percentile(0.5, "latency", "ends"),
+    "latency_p90": _percentile(0.9, "latency", "ends"),
+    "latency_p99": _percentile(0.99, "latency", "ends"),
+    "wait_p50": _percentile(0.5, "queue", "1"),
+    "wait_p90": _percentile(0.9, "queue", "1"),
+    "wait_p99": _percentile(0.99, "queue", "1"),
+    "backlog": Metric("sumIf(backlog.3, backlog.1 >= 0)", is_of_queues=True),
+    "oldest_age": Metric("maxIf(age.3, age.1 >= 0)", is_of_queues=True),
+}
+
+
+def timeseries(
+    engine: Engine,
+    metric: str,
+    from_s: float,
+    to_s: float,
+    step_s: float,
+    by: Sequence[str],
+    filters: Filters,
+) -> TimeSeries:
+    """A metric per step, one series per combination of the labels in `by`, by label.
+
+    Steps are multiples of `step_s` since the epoch; the first and the last hold only what lies in
+    the range. Rollups answer whole minutes, raw rows every other step.
+
+    Raises:
+        PayloadError: an unknown metric or label, a bad range, or too many values.
+        StoreError: the engine refused.
+    """
+    what = _metric_of(metric, by)
+    steps = Steps(_step_ns(from_s, to_s, step_s))
+    span = Span.of(from_s, to_s)
+    first, end = span.from_ns // steps.step_ns, -(-span.to_ns // steps.step_ns)
+    names = list(dict.fromkeys(by))
+    answer = engine.query(_sql(what, span, steps, names, filters), parameters_of(filters))
+    if what.is_of_queues and filters.source is not None:
+        answer = answer.slice(0, 0)  # queues know no source
+    values = _filled(engine, what, span, steps, end - first)
+    labels, series_of = _series_of(answer, names)
+    _check_size(len(labels), end - first)
+    table = np.tile(values, (len(labels), 1))
+    told = answer.column("value").to_numpy().astype(np.float64)
+    table[series_of, answer.column("step").to_numpy() - first] = told
+    if not labels and not names:
+        labels, table = [{}], values[None, :]
+    return TimeSeries(
+        timestamps=[float(number * steps.step_ns / NS_A_SECOND) for number in range(first, end)],
+        series=[Series(label, _told(row, what)) for label, row in zip(labels, table, strict=True)],
+    )
+
+
+def _metric_of(metric: str, by: Sequence[str]) -> Metric:
+    if metric not in METRICS:
+        raise PayloadError(f"unknown metric {metric!r}: accepted are {', '.join(METRICS)}")
+    what = METRICS[metric]
+    accepted = QUEUE_LABELS if what.is_of_queues else MESSAGE_LABELS
+    for label in by:
+        if label not in accepted:
+            raise PayloadError(
+                f"unknown label {label!r} in by: {metric} accepts {', '.join(accepted)}"
+            )
+    return what
+
+
+def _step_ns(from_s: float, to_s: float, step_s: float) -> int:
+    if not step_s >= 0.001:
+        raise PayloadError(f"step: {step_s:g} s, accepted is 0.001 s or more")
+    if not to_s > from_s:
+        raise PayloadError(f"to ({to_s:g}) must lie after from ({from_s:g})")
+    if (to_s - from_s) / step_s > MAX_STEPS:
+        raise PayloadError(
+            f"{(to_s - from_s) / step_s:.0f} steps, limit {MAX_STEPS}: ask for a longer step or a "
+            "shorter range"
+        )
+    return to_ns(step_s)
+
+
+def _sql(what: Metric, span: Span, steps: Steps, names: Sequence[str], filters: Filters) -> str:
+    keys = ", ".join(("step", *names))
+    if what.is_of_queues:
+        rows = (
+            "(SELECT step, queue, tenant, integration, pipeline, max(backlog_last) AS backlog, "
+            f"max(oldest_age_s_last) AS age FROM {queue_rows(span, filters, steps)} "
+            "GROUP BY step, queue, tenant, integration, pipeline)"
+        )
+        field = "backlog" if "backlog" in what.sql else "age"
+        return (
+            f"SELECT {keys}, {what.sql} AS value FROM {rows} WHERE {field}.1 >= 0 GROUP BY {keys}"
+        )
+    rows = f"(SELECT *, {is_end(filters)} AS ends FROM {message_rows(span, filters, steps)})"
+    return f"SELECT {keys}, {what.sql} AS value FROM {rows} GROUP BY {keys}"
+
+
+def _filled(
+    engine: Engine, what: Metric, span: Span, steps: Steps, step_count: int
+) -> NDArray[np.float64]:
+    """What a step without rows is worth: NaN for unknown, 0 where others were seen."""
+    values = np.full(step_count, np.nan)
+    if what.is_count:
+        first_step = span.from_ns // steps.step_ns
+        minutes = seen_minutes(engine, *span.touched_minutes)
+        for offset in (0, 59):  # a step longer than a minute is seen by either end of it
+            at = (minutes * 60 + offset) * NS_A_SECOND // steps.step_ns - first_step
+            values[at[(at >= 0) & (at < step_count)]] = 0.0
+        if steps.step_ns < 60 * NS_A_SECOND:
+            starts = (first_step + np.arange(step_count)) * steps.step_ns
+            values[np.isin(starts // (60 * NS_A_SECOND), minutes)] = 0.0
+    return values
+
+
+def _series_of(
+    answer: pa.Table, names: Sequence[str]
+) -> tuple[list[dict[str, str]], NDArray[np.int64]]:
+    """The distinct labels, sorted, and for each row of the answer which of them it belongs to."""
+    if not names:
+        count = answer.num_rows
+        return ([{}] if count else []), np.zeros(count, dtype=np.int64)
+    distinct = answer.select(list(names)).group_by(list(names)).aggregate([])
+    distinct = distinct.sort_by([(name, "ascending") for name in names])
+    labels = distinct.to_pylist()
+    numbered = distinct.append_column("series", pa.array(np.arange(distinct.num_rows)))
+    rows = answer.select(list(names)).append_column("row", pa.array(np.arange(answer.num_rows)))
+    joined = rows.join(numbered, keys=list(names)).sort_by("row")
+    return labels, joined.column("series").to_numpy()
+
+
+def _check_size(series_count: int, step_count: int) -> None:
+    if series_count * step_count > MAX_VALUES:
+        raise PayloadError(
+            f"{series_count} series of {step_count} steps, limit {MAX_VALUES} values: ask for "
+            "fewer labels in by, a filter, a longer step or a shorter range"
+        )
+
+
+def _told(row: NDArray[np.float64], what: Metric) -> list[float | None]:
+    values = [None if np.isnan(value) else float(value) for value in row]
+    if what.is_bucket:
+        return [None if value is None else middle_s(int(value)) for value in values]
+    return values

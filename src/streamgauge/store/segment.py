@@ -1,0 +1,70 @@
+"""What the engine is given at once: the rows of several bodies, and their rollups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from streamgauge.model.feed import Delta
+from streamgauge.store import columns
+from streamgauge.store.queuerollup import queue_delta_rows, queue_minute_rows
+from streamgauge.store.records import Body
+from streamgauge.store.rollup import last_seen_rows, minute_rows, seen_rows
+
+ROWS_BITS = 24
+"""Rows of a body are numbered within its sequence number: the later line of a body wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Rows for each table, in the order they are inserted; tables without rows are left out."""
+
+    tables: dict[str, pa.Table]
+    delta: Delta
+    line_count: int
+
+
+def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
+    """Join bodies (with their sequence numbers); the same bodies give the same segment."""
+    messages = columns.join([body.messages for _, body in bodies], columns.MESSAGES)
+    queue = _numbered([(seq, body.queue) for seq, body in bodies], columns.QUEUE)
+    points = _numbered([(seq, body.points) for seq, body in bodies], columns.POINTS)
+    rejected = _batched([(seq, body.rejected) for seq, body in bodies])
+    seen = seen_rows(messages, queue, points)
+    tables = {"messages": messages, "queue": queue, "points": points, "rejected": rejected}
+    minutes, queues = columns.MINUTES.empty_table(), columns.QUEUES.empty_table()
+    if messages.num_rows:
+        summed = minute_rows(messages)
+        tables["minute"] = summed.drop_columns(["first_ns"])
+        tables["last_seen"] = last_seen_rows(summed)
+        minutes = summed.select(columns.MINUTES.names).cast(columns.MINUTES)
+    if queue.num_rows:
+        tables["queue_minute"] = queue_minute_rows(queue)
+        queues = queue_delta_rows(tables["queue_minute"])
+    tables["seen_minute"] = seen
+    newest_ns = int(seen.column("last_ns").to_numpy().max()) if seen.num_rows else 0
+    return Segment(
+        tables={name: table for name, table in tables.items() if table.num_rows},
+        delta=Delta(minutes=minutes, queues=queues, newest_ns=newest_ns),
+        line_count=messages.num_rows + queue.num_rows + points.num_rows + rejected.num_rows,
+    )
+
+
+def _numbered(tables: list[tuple[int, pa.Table]], schema: pa.Schema) -> pa.Table:
+    told = [(seq, table) for seq, table in tables if table.num_rows]
+    joined = columns.join([table for _, table in told], schema)
+    numbers = [(seq << ROWS_BITS) + np.arange(table.num_rows) for seq, table in told]
+    return joined.add_column(1, "seq", pa.array(_concatenated(numbers)))
+
+
+def _batched(tables: list[tuple[int, pa.Table]]) -> pa.Table:
+    told = [(seq, table) for seq, table in tables if table.num_rows]
+    joined = columns.join([table for _, table in told], columns.REJECTED)
+    numbers = [np.full(table.num_rows, seq) for seq, table in told]
+    return joined.append_column("batch", pa.array(_concatenated(numbers)))
+
+
+def _concatenated(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(arrays) if arrays else np.zeros(0, np.int64)

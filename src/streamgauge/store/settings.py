@@ -1,0 +1,33 @@
+"""What can be set about the store; `app` fills it from the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Limits and habits of the store; the defaults suit one machine with two cores."""
+
+    journal_max_bytes: int = 2 * 1024**3
+    """Acknowledged lines may wait on disk up to this size; beyond it senders are told to retry."""
+    fsync: bool = False
+    """Off: an acknowledged line survives `kill -9`. On: it survives a power cut too."""
+    segment_max_lines: int = 100_000
+    """Lines the engine is given at once."""
+    segment_max_wait_s: float = 0.25
+    """How long the first line of a segment waits for company."""
+    held_max_bytes: int = 256 * 1024**2
+    """Journal records kept in memory until inserted; what is beyond is read back from disk."""
+    retry_keys_max: int = 1_000_000
+    """Bodies remembered, for a day, to know a retry by."""
+    raw_retention_s: float = 7 * 86_400
+    """Raw lines are kept at least so long (whole weeks are dropped)."""
+    minute_retention_s: float = 90 * 86_400
+    """Minute rollups are kept at least so long (whole months of 30 days are dropped)."""
+    query_timeout_s: float = 20.0
+    """A question that takes longer is given up."""
+    query_max_memory_bytes: int = 1024**3
+    """Memory a single question may use."""
+    feed_max_rows: int = 500_000
+    """Rows kept for detection before it is told to start again from history."""

@@ -1,0 +1,304 @@
+"""The store as the rest of streamgauge knows it: takes bodies, answers questions, feeds detection.
+
+It only wires the parts: journal, writer, feed and queries.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from streamgauge.model.batch import Parsed
+from streamgauge.model.clock import Clock
+from streamgauge.model.errors import StoreError
+from streamgauge.model.feed import Delta, History
+from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
+from streamgauge.store import columns, queries
+from streamgauge.store.engine import Engine
+from streamgauge.store.feed import FeedBuffer
+from streamgauge.store.journal import Journal
+from streamgauge.store.lock import FolderLock
+from streamgauge.store.migrate import migrate
+from streamgauge.store.records import Body
+from streamgauge.store.retention import retain
+from streamgauge.store.retrykeys import RetryKeys, digest
+from streamgauge.store.segment import ROWS_BITS
+from streamgauge.store.settings import StoreSettings
+from streamgauge.store.writer import Writer
+
+AHEAD_S = 3600.0
+"""How far ahead of our clock a line may be stamped (DESIGN section 4)."""
+HISTORY_PATIENCE_S = 60.0
+"""How long `history` waits for the segment in hand."""
+
+
+class Store:
+    """Thread-safe between `open` and `close`."""
+
+    def __init__(self, url: str, data_dir: Path, clock: Clock, settings: StoreSettings) -> None:
+        """Nothing is touched before `open`.
+
+        Args:
+            url: `chdb:///absolute/path` for the embedded engine.
+            data_dir: Where journal and lock stand.
+            clock: Tells the age of keys and lines.
+            settings: Limits.
+        """
+        self._data_dir, self._clock, self._settings = data_dir, clock, settings
+        self._engine = Engine(url, settings)
+        self._lock = FolderLock(data_dir)
+        self._feed = FeedBuffer(settings.feed_max_rows)
+        self._journal: Journal | None = None
+        self._writer: Writer | None = None
+        self._disk_problem = ""
+        self._replayed_seq = 0
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Lock the data folder, bring the schema up to date, read the journal, start the writer.
+
+        Raises:
+            ConfigError: another process uses the folder.
+            StoreError: the folder or the engine cannot be used; says what to do.
+        """
+        self._lock.acquire()
+        try:
+            self._engine.open()
+            migrate(self._engine)
+            self._journal = self._open_journal()
+            self._writer = Writer(
+                self._journal, self._engine, self._feed.add, self._clock, self._settings
+            )
+            self._replayed_seq = self._journal.last_seq
+            self._writer.replay_begun()
+            self._writer.start()
+        except BaseException:
+            self._release()
+            raise
+
+    def _open_journal(self) -> Journal:
+        folder, settings = self._data_dir / "journal", self._settings
+        journal = Journal(
+            folder,
+            max_bytes=settings.journal_max_bytes,
+            held_max_bytes=settings.held_max_bytes,
+            fsync=settings.fsync,
+            keys=RetryKeys(folder, settings.retry_keys_max),
+            first_seq=self._next_body_number(),
+        )
+        journal.open(self._clock.now())
+        return journal
+
+    def _next_body_number(self) -> int:
+        """Above every number stored, should the journal's folder have been lost."""
+        newest = self._engine.query(
+            "SELECT greatest((SELECT max(seq) FROM queue), (SELECT max(seq) FROM points)) AS seq"
+        )
+        return (int(newest.column("seq")[0].as_py()) >> ROWS_BITS) + 1
+
+    def close(self, flush_timeout_s: float = 30.0) -> None:
+        """Insert what is acknowledged, as far as time allows; then end threads and connections.
+
+        What could not be inserted stays in the journal.
+        """
+        if self._writer is not None:
+            self._writer.flush(flush_timeout_s)
+            self._writer.stop()
+        self._release()
+
+    def _release(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+        self._engine.close()
+        self._lock.release()
+        self._journal = self._writer = None
+
+    # -- receive's sink -----------------------------------------------------------------------
+
+    def write(self, parsed: Parsed, retry_key: bytes | None, received_at: float) -> bool:
+        """Keep a body; when this returns it survives a crash. False: it is a known retry.
+
+        Args:
+            parsed: The columns, and the lines that were refused.
+            retry_key: What the request is known by, any length; None: by nothing.
+            received_at: Epoch seconds.
+
+        Raises:
+            Overloaded: the journal's budget is used.
+            StoreError: the disk refused.
+        """
+        journal = self._opened_journal()
+        body = _body_of(parsed, retry_key, received_at)
+        try:
+            is_new = journal.append(body)
+        except StoreError as error:
+            self._disk_problem = str(error)
+            raise
+        self._disk_problem = ""
+        return is_new
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all that was acknowledged is queryable; False: not within `timeout_s`."""
+        return self._opened_writer().flush(timeout_s)
+
+    # -- questions ----------------------------------------------------------------------------
+
+    def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
+        """See `queries.overview`."""
+        return queries.overview(self._engine, from_s, to_s, filters)
+
+    def timeseries(
+        self,
+        metric: str,
+        from_s: float,
+        to_s: float,
+        step_s: float,
+        by: Sequence[str],
+        filters: Filters,
+    ) -> TimeSeries:
+        """See `queries.timeseries`."""
+        return queries.timeseries(self._engine, metric, from_s, to_s, step_s, by, filters)
+
+    def flows(
+        self,
+        from_s: float,
+        to_s: float,
+        by: Sequence[str],
+        sort: str,
+        limit: int,
+        filters: Filters,
+    ) -> list[FlowRow]:
+        """See `queries.flows`."""
+        return queries.flows(self._engine, from_s, to_s, by, sort, limit, filters)
+
+    def lag(self) -> Lag:
+        """What is acknowledged and not yet queryable."""
+        journal = self._opened_journal()
+        _, lines = journal.pending()
+        oldest = journal.oldest_received_at()
+        seconds = max(self._clock.now() - oldest, 0.0) if oldest is not None else 0.0
+        return Lag(lines=lines, seconds=seconds)
+
+    # -- detection's feed ---------------------------------------------------------------------
+
+    def take(self) -> Delta | None:
+        """What was inserted since the last call; None: it overflowed, ask `history`."""
+        return self._feed.take()
+
+    def history(self, until_s: float) -> History:
+        """What the rollups hold before `until_s`; the feed starts again from there.
+
+        Lines stamped after `until_s` that are stored already (clocks run ahead by up to an hour)
+        come by the next `take`.
+
+        Raises:
+            StoreError: the engine refused, or inserting stands still.
+        """
+        writer = self._opened_writer()
+        if not writer.inserting.acquire(timeout=HISTORY_PATIENCE_S):
+            raise StoreError(
+                f"the history cannot be read: {writer.problem or 'inserting takes too long'}",
+                permanent=False,
+            )
+        try:
+            past = queries.history(self._engine, until_s)
+            ahead = queries.minutes_between(
+                self._engine,
+                math.ceil(until_s / 60),
+                math.ceil((self._clock.now() + AHEAD_S) / 60) + 1,
+            )
+            self._feed.clear()
+            self._feed.add(ahead)
+        finally:
+            writer.inserting.release()
+        return past
+
+    def replay_slices(
+        self, from_s: float, to_s: float, tick_s: float
+    ) -> Iterator[tuple[float, Delta]]:
+        """See `queries.replay_slices`."""
+        return queries.replay_slices(self._engine, from_s, to_s, tick_s)
+
+    # -- care ---------------------------------------------------------------------------------
+
+    def retain(self) -> int:
+        """Forget what is older than it has to be kept; returns how many parts were dropped.
+
+        Raises:
+            StoreError: the engine refused.
+        """
+        now = self._clock.now()
+        settings = self._settings
+        return retain(
+            self._engine, now - settings.raw_retention_s, now - settings.minute_retention_s
+        )
+
+    def problems(self) -> list[str]:
+        """Reasons for not being ready, for people; empty: writes and queries are served."""
+        if self._writer is None or self._journal is None:
+            return ["the store is not open"]
+        found = [self._disk_problem, self._writer.problem]
+        if self._journal.done_seq < self._replayed_seq:
+            found.append("lines of the last run are still being read back from the journal")
+        return [problem for problem in found if problem]
+
+    def stats(self) -> dict[str, float]:
+        """Numbers about the store itself, for `/metrics`."""
+        if self._writer is None or self._journal is None:
+            return {}
+        bodies, lines = self._journal.pending()
+        return {
+            "journal_bytes": float(self._journal.size_bytes),
+            "journal_max_bytes": float(self._settings.journal_max_bytes),
+            "journal_files": float(self._journal.file_count),
+            "journal_damaged_bytes": float(self._journal.damaged_bytes),
+            "waiting_bodies": float(bodies),
+            "waiting_lines": float(lines),
+            "inserted_lines_total": float(self._writer.inserted_lines),
+            "segments_total": float(self._writer.segment_count),
+            "engine_errors_total": float(self._writer.error_count),
+            "retry_keys": float(len(self._journal.keys)),
+            "feed_rows": float(self._feed.row_count),
+        }
+
+    def _opened_journal(self) -> Journal:
+        if self._journal is None:
+            raise StoreError("the store is not open", permanent=False)
+        return self._journal
+
+    def _opened_writer(self) -> Writer:
+        if self._writer is None:
+            raise StoreError("the store is not open", permanent=False)
+        return self._writer
+
+
+def _body_of(parsed: Parsed, retry_key: bytes | None, received_at: float) -> Body:
+    batch = parsed.batch
+    return Body(
+        messages=columns.conform(batch.messages, columns.MESSAGES),
+        queue=columns.conform(batch.queue, columns.QUEUE),
+        points=columns.conform(batch.points, columns.POINTS),
+        rejected=_rejected_table(parsed, received_at),
+        received_at=received_at,
+        retry_key=digest(retry_key) if retry_key is not None else b"",
+    )
+
+
+def _rejected_table(parsed: Parsed, received_at: float) -> pa.Table:
+    if not parsed.rejected:
+        return columns.REJECTED.empty_table()
+    time_ns = round(received_at * 1e6) * 1000
+    return pa.table(
+        {
+            "time_ns": [time_ns] * len(parsed.rejected),
+            "tenant": [line.tenant for line in parsed.rejected],
+            "line_number": [line.line_number for line in parsed.rejected],
+            "line": [line.line for line in parsed.rejected],
+            "reason": [line.reason for line in parsed.rejected],
+        },
+        schema=columns.REJECTED,
+    )

@@ -16,7 +16,7 @@ from examples.router.lines import Identity
 from examples.router.queues import make_queue
 from examples.router.routes import Routes
 from examples.router.service import Service, Settings
-from examples.router.serving import die_with_parent, serving, until_told_to_stop
+from examples.router.serving import serving, until_told_to_stop
 
 VERSION = "1.0.0"
 
@@ -24,8 +24,6 @@ VERSION = "1.0.0"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM."""
     options = parse(arguments)
-    if options.parent:
-        die_with_parent(options.parent)
     logging.basicConfig(format="%(asctime)s %(name)s %(message)s", level=logging.WARNING)
     asyncio.run(until_told_to_stop(run(options)))
     return 0
@@ -44,7 +42,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--interval", type=float, default=5.0, help="seconds between reports")
     parser.add_argument("--name", default="router-1", help="the `router` tag of its reports")
     parser.add_argument("--seed", type=int, default=SEED, help="of the customers")
-    parser.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
@@ -61,8 +58,10 @@ async def run(options: argparse.Namespace) -> None:
     queue = make_queue(options.queue, options.queue_url, clock, options.queue_prefix)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
     async with (
-        httpx.AsyncClient(timeout=settings.vendor_timeout_s, limits=limits) as to_vendors,
-        httpx.AsyncClient(timeout=10) as to_streamgauge,
+        httpx.AsyncClient(
+            trust_env=False, timeout=settings.vendor_timeout_s, limits=limits
+        ) as to_vendors,
+        httpx.AsyncClient(trust_env=False, timeout=10) as to_streamgauge,
     ):
         service = Service(settings, routes, queue, clock, to_vendors, to_streamgauge)
         async with service.running(), serving(service.app, options.host, options.port):

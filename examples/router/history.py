@@ -147,9 +147,21 @@ def _draw_counts(
                 filtered = rng.binomial(received, one.filtered_ratio(name))
                 sent = received - filtered
                 rejected = rng.binomial(sent, habits[name].rejected_ratio)
-                retried = rng.binomial(sent, habits[name].unavailable_ratio)
+                retried = _draw_retried(rng, sent, seconds, habits[name].unavailable_ratio)
                 columns += [sent - rejected, rejected, filtered, retried]
     return np.stack(columns, axis=1).astype(np.int64)
+
+
+def _draw_retried(
+    rng: np.random.Generator,
+    sent: NDArray[np.int64],
+    seconds: NDArray[np.float64],
+    unavailable_ratio: float,
+) -> NDArray[np.int64]:
+    """Whole requests are answered 503, and a source's events of one second share a request."""
+    requests = np.maximum(np.minimum(sent, seconds.astype(np.int64)), 1)
+    batch = -(-sent // requests)
+    return rng.binomial(requests, unavailable_ratio) * batch
 
 
 def _lines(

@@ -21,7 +21,7 @@ import numpy as np
 from examples.router.clock import Clock, LiveClock
 from examples.router.faults import Script, demo_script
 from examples.router.fleet import SEED, Customer, customers, daily_factor
-from examples.router.serving import die_with_parent, until_told_to_stop
+from examples.router.serving import until_told_to_stop
 
 PERIOD_S = 1.0
 KEPT_EVENTS = 2000
@@ -151,7 +151,7 @@ async def run(options: argparse.Namespace) -> None:
         script = demo_script(fleet, options.silence_after, options.outage_after, options.duration)
     start_at = options.start_at or clock.now()
     target = Target(options.router, options.vendors, start_at)
-    async with httpx.AsyncClient(timeout=5) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
         await Load(fleet, script, target, client, clock, options.seed).run()
 
 
@@ -166,10 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--silence-after", type=float, default=60.0, help="seconds from the start")
     parser.add_argument("--outage-after", type=float, default=80.0, help="seconds from the start")
     parser.add_argument("--duration", type=float, default=150.0, help="seconds a fault lasts")
-    parser.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.parent:
-        die_with_parent(options.parent)
     asyncio.run(until_told_to_stop(run(options)))
     return 0
 

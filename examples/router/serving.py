@@ -1,32 +1,19 @@
-"""What every process here needs: an HTTP server, a quiet end, and never to outlive its parent."""
+"""What every process here needs: an HTTP server, and a quiet end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
-import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from starlette.applications import Starlette
 
-PR_SET_PDEATHSIG = 1
-"""Source: prctl(2)."""
-
-
-def die_with_parent(parent_pid: int) -> None:
-    """Have the kernel kill this process when its parent ends in whatever way (Linux only)."""
-    if not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it ended before we could ask
-        os._exit(1)
+T = TypeVar("T")
 
 
 def find_free_port(host: str = "127.0.0.1") -> int:
@@ -50,8 +37,8 @@ async def serving(app: Starlette, host: str, port: int) -> AsyncIterator[None]:
         await asyncio.wait([task], timeout=2)
 
 
-async def until_told_to_stop(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` until it ends, or SIGINT or SIGTERM comes."""
+async def until_told_to_stop(work: Coroutine[Any, Any, T]) -> T | None:
+    """Run `work` until it ends, or SIGINT or SIGTERM comes (then None)."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -61,5 +48,7 @@ async def until_told_to_stop(work: Coroutine[Any, Any, None]) -> None:
     await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
     for task in (working, stopping):
         task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await working
+    try:
+        return await working
+    except asyncio.CancelledError:
+        return None

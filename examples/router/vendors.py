@@ -19,7 +19,7 @@ from typing import Any, Literal, cast, get_args
 
 from examples.router.clock import Clock, LiveClock
 from examples.router.fleet import SEED, VENDORS, Vendor
-from examples.router.serving import die_with_parent, serving, until_told_to_stop
+from examples.router.serving import serving, until_told_to_stop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -152,10 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8701)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.parent:
-        die_with_parent(options.parent)
     asyncio.run(until_told_to_stop(run(options)))
     return 0
 

@@ -28,6 +28,7 @@ class NatsQueue:
     def __init__(self, url: str, clock: Clock, prefix: str) -> None:
         self._url, self._clock, self._prefix = url, clock, prefix
         self._counts: dict[str, Counts] = {}
+        self._held: dict[int, Msg] = {}
         self._pulls: dict[str, JetStreamContext.PullSubscription] = {}
         self._client: Client | None = None
         self._stream: JetStreamContext | None = None
@@ -73,6 +74,7 @@ class NatsQueue:
             with contextlib.suppress(nats.errors.TimeoutError):
                 fetched = await self._pulls[name].fetch(limit, timeout=FETCH_TIMEOUT_S)
         now = self._clock.now()
+        self._held.update((id(one), one) for one in fetched)
         taken = [Taken(Message.decode(one.data), now, one) for one in fetched]
         self._counts[name].taken(len(taken), taken[-1].message.queued_at)
         return taken
@@ -81,6 +83,7 @@ class NatsQueue:
         """Acknowledge each."""
         for one in taken:
             await one.token.ack()
+            self._held.pop(id(one.token), None)
         self._counts[name].acknowledged(len(taken))
 
     async def depths(self) -> dict[str, Depth]:
@@ -93,6 +96,8 @@ class NatsQueue:
         }
 
     async def close(self) -> None:
-        """Disconnect; JetStream hands unacknowledged messages out again after a while."""
+        """Give back what is in hand, so that others need not wait for ACK_WAIT_S; disconnect."""
+        for message in self._held.values():
+            await message.nak()
         if self._client is not None:
             await self._client.close()

@@ -1,0 +1,115 @@
+"""What `--check` asserts of a finished play, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from examples.router.demo.gauge import Json
+from examples.router.demo.inbox import Page
+from examples.router.demo.plot import Plot
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """One thing that has to hold."""
+
+    sentence: str
+    holds: bool
+    found: str
+    """What was seen instead, for the one who reads the failure."""
+
+
+def instant(text: str) -> float:
+    """Epoch seconds of an RFC 3339 instant."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def is_silence(incident: Json, plot: Plot) -> bool:
+    """Whether it is the silence that was played."""
+    return bool(incident["kind"] == "silence" and incident["tenant"] == plot.silent_tenant)
+
+
+def is_outage(incident: Json, plot: Plot) -> bool:
+    """Whether it is the failing integration that was played."""
+    return bool(
+        incident["kind"] == "errors" and incident["integration"] == plot.failing_integration
+    )
+
+
+def judge(
+    incidents: Sequence[Json], pages: Sequence[Page], plot: Plot, start_at: float
+) -> Iterator[Assertion]:
+    """Everything that has to hold at the end.
+
+    Args:
+        incidents: all of them, as `/api/v1/incidents` tells.
+        pages: what the notifier sent.
+        plot: what was played.
+        start_at: epoch seconds, when the load began.
+    """
+    silences = [one for one in incidents if is_silence(one, plot)]
+    outages = [one for one in incidents if is_outage(one, plot)]
+    others = [one for one in incidents if one not in silences and one not in outages]
+    yield from _judge_silence(silences, plot)
+    yield from _judge_outage(outages, plot)
+    begins = {"silence": plot.silence_after_s, "errors": plot.outage_after_s}
+    for incident in (*silences, *outages):
+        yield from _judge_times(incident, start_at + begins[incident["kind"]], plot)
+        yield from _judge_pages(incident, pages)
+    yield Assertion("no other incident opened", not others, _tell(others))
+    known = {one["id"] for one in incidents}
+    strangers = [page for page in pages if page.alias not in known]
+    yield Assertion("nothing else was paged", not strangers, str(strangers))
+
+
+def _judge_silence(found: Sequence[Json], plot: Plot) -> Iterator[Assertion]:
+    name = plot.silent_tenant
+    yield Assertion(f"one silence incident, for customer {name}", len(found) == 1, _tell(found))
+    for one in found:
+        yield Assertion(
+            "it suspects the customer's side", one["suspected"] == "customer", one["suspected"]
+        )
+
+
+def _judge_outage(found: Sequence[Json], plot: Plot) -> Iterator[Assertion]:
+    name, tenants = plot.failing_integration, sorted(plot.affected_tenants)
+    yield Assertion(f"one errors incident, for integration {name}", len(found) == 1, _tell(found))
+    for one in found:
+        affected = sorted(one.get("affected") or ())
+        yield Assertion(
+            f"it names exactly {', '.join(tenants)}", affected == tenants, str(affected)
+        )
+        yield Assertion(
+            "it suspects the integration", one["suspected"] == "integration", one["suspected"]
+        )
+
+
+def _judge_times(incident: Json, fault_at: float, plot: Plot) -> Iterator[Assertion]:
+    opened_s = instant(incident["opened_at"]) - fault_at
+    yield Assertion(
+        f"{incident['kind']} was found within {plot.found_within_s:g} s of its beginning",
+        0 <= opened_s <= plot.found_within_s,
+        f"{opened_s:.0f} s",
+    )
+    closed = incident["closed_at"]
+    closed_s = instant(closed) - fault_at - plot.duration_s if closed else None
+    yield Assertion(
+        f"{incident['kind']} was closed within {plot.closed_within_s:g} s of its end",
+        closed_s is not None and 0 <= closed_s <= plot.closed_within_s,
+        "still open" if closed_s is None else f"{closed_s:.0f} s",
+    )
+
+
+def _judge_pages(incident: Json, pages: Sequence[Page]) -> Iterator[Assertion]:
+    actions = sorted(page.action for page in pages if page.alias == incident["id"])
+    yield Assertion(
+        f"{incident['kind']} was paged once, and its end told once",
+        actions == ["close", "create"],
+        str(actions),
+    )
+
+
+def _tell(incidents: Sequence[Json]) -> str:
+    return "; ".join(f"{one['kind']}: {one['summary']}" for one in incidents) or "none"

@@ -7,6 +7,7 @@ Instants are int64 nanoseconds since the epoch, UTC.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -106,3 +107,5 @@ class Parsed:
     has_all_timestamps: bool = True
     """Whether every good line brought its own time stamp; only then can a retry be known by its
     body."""
+    rejected_by: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """All rejected lines, counted by class of reason (`syntax`, `series`, …) and tenant."""

@@ -1,0 +1,160 @@
+"""The cardinality guard: how many series a tenant may bring up in an hour.
+
+A message id sent as a tag makes every message a series of its own and would fill memory and disk
+for everyone. Beyond the limit the lines of further new series are refused, and the reason names
+the tag to blame. Series that are known go on, and so do other tenants.
+
+What is known is kept as hashes in two generations, the older of which is forgotten when the newer
+one is full: bounded, and a series that keeps coming is never forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamgauge.model.clock import Clock
+
+Hashes = NDArray[np.uint64]
+
+GENERATION_SERIES = 1_000_000
+MAX_TENANTS = 50_000
+"""Tenants counted one by one in an hour; those beyond share one allowance."""
+_FRONT_SLOTS = 1 << 18
+_TAG_SEPARATOR = re.compile(r"(?<!\\),")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Distinct series of a body."""
+
+    identity: Hashes
+    """A hash of each."""
+    tenant: Callable[[NDArray[np.int64]], list[str]]
+    """Tenants of the series at these positions."""
+    tags: Callable[[NDArray[np.int64]], list[str]]
+    """Their tags, as canonical line protocol."""
+
+
+class SeriesGuard:
+    """Keeps count of new series. Threads may share it."""
+
+    def __init__(self, clock: Clock, max_new_per_tenant_hour: int) -> None:
+        self._clock, self._limit = clock, max_new_per_tenant_hour
+        self._known = _Known()
+        self._hour = -1
+        self._new_counts: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def refusals(self, series: Series) -> dict[int, str]:
+        """Positions of the series that may not come in, and why. The others are known from now."""
+        with self._lock:
+            self._begin_hour()
+            new = np.flatnonzero(~self._known.has(series.identity))
+            if not len(new):
+                return {}
+            refused, reasons = self._refuse(series, new)
+            self._known.add(series.identity[new[~refused]])
+            return {int(at): reasons[tenant] for at, tenant in _named(series, new[refused])}
+
+    def _begin_hour(self) -> None:
+        hour = int(self._clock.now() // 3600)
+        if hour != self._hour:
+            self._hour = hour
+            self._new_counts.clear()
+
+    def _refuse(
+        self, series: Series, new: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], dict[str, str]]:
+        """Which of the new series are too many, and the reason for each tenant."""
+        names, tenant = np.unique(np.array(series.tenant(new), object), return_inverse=True)
+        refused = np.zeros(len(new), bool)
+        reasons: dict[str, str] = {}
+        for code, name in enumerate(names.tolist()):
+            account = self._account(name)
+            count = self._new_counts.get(account, 0)
+            mine = np.flatnonzero(tenant == code) if len(names) > 1 else np.arange(len(new))
+            excess = mine[max(self._limit - count, 0) :]
+            self._new_counts[account] = count + len(mine) - len(excess)
+            if len(excess):
+                refused[excess] = True
+                reasons[name] = self._reason(name, series.tags(new[mine]))
+        return refused, reasons
+
+    def _account(self, tenant: str) -> str:
+        is_full = len(self._new_counts) >= MAX_TENANTS and tenant not in self._new_counts
+        return "" if is_full else tenant
+
+    def _reason(self, tenant: str, tags: Sequence[str]) -> str:
+        worst, value_count = most_varied_tag(tags)
+        return (
+            f"tag {worst} of customer {tenant or '(none)'} has {value_count:,} different values "
+            f"among the new series of this body, and a customer may have {self._limit:,} new "
+            f"series an hour: send {worst} as a field instead"
+        )
+
+
+def _named(series: Series, at: NDArray[np.int64]) -> list[tuple[int, str]]:
+    return list(zip(at.tolist(), series.tenant(at), strict=True)) if len(at) else []
+
+
+def most_varied_tag(tags: Sequence[str]) -> tuple[str, int]:
+    """The tag with most distinct values in these canonical tag sets, and how many it has."""
+    values: dict[str, set[str]] = {}
+    for line in tags:
+        for pair in _TAG_SEPARATOR.split(line) if "\\" in line else line.split(","):
+            name, _, value = pair.partition("=")
+            values.setdefault(name, set()).add(value)
+    if not values:
+        return "(none)", 0
+    worst = max(values, key=lambda name: len(values[name]))
+    return worst, len(values[worst])
+
+
+class _Known:
+    """A bounded set of hashes that answers for whole arrays."""
+
+    def __init__(self) -> None:
+        self._front = np.zeros(_FRONT_SLOTS, np.uint64)
+        self._newer: Hashes = np.zeros(0, np.uint64)
+        self._older: Hashes = np.zeros(0, np.uint64)
+
+    def has(self, hashes: Hashes) -> NDArray[np.bool_]:
+        """Which are in it; the front answers for nearly all in one step."""
+        known: NDArray[np.bool_] = self._front[self._slots(hashes)] == hashes
+        missing = np.flatnonzero(~known)
+        if len(missing):
+            asked = hashes[missing]
+            in_newer, in_older = _contains(self._newer, asked), _contains(self._older, asked)
+            known[missing] = in_newer | in_older
+            self.add(asked[in_older & ~in_newer])
+            self._front[self._slots(asked[in_newer])] = asked[in_newer]
+        return known
+
+    def add(self, hashes: Hashes) -> None:
+        """Take them in; when that makes a generation full, the older one goes."""
+        if not len(hashes):
+            return
+        hashes = np.unique(hashes)
+        self._newer = np.insert(self._newer, np.searchsorted(self._newer, hashes), hashes)
+        self._front[self._slots(hashes)] = hashes
+        if len(self._newer) > GENERATION_SERIES:
+            self._older, self._newer = self._newer, np.zeros(0, np.uint64)
+            self._front[:] = 0
+
+    @staticmethod
+    def _slots(hashes: Hashes) -> NDArray[np.int64]:
+        return (hashes & np.uint64(_FRONT_SLOTS - 1)).astype(np.int64)
+
+
+def _contains(ordered: Hashes, asked: Hashes) -> NDArray[np.bool_]:
+    if not len(ordered):
+        return np.zeros(len(asked), bool)
+    at = np.minimum(np.searchsorted(ordered, asked), len(ordered) - 1)
+    found: NDArray[np.bool_] = ordered[at] == asked
+    return found

@@ -1,0 +1,154 @@
+"""The line protocol: a body in, tables and refused lines out. Never raises for bad input.
+
+1. Bytes that are not UTF-8 condemn their line, and are masked.
+2. `lines`: the body is cut into lines and sections; `fields`: the sections into typed values.
+3. `book`: each distinct series key is read once, and known again in later bodies.
+4. `stamps`: precision, and what is refused; `measurements`: what the fields mean.
+5. `tables`: the good lines become columns; `refusals`: the first hundred bad ones get a reason.
+
+Every step works on arrays over all lines; Python runs once for each *distinct* key or name, and
+for each refused line that is told.
+
+Source: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamgauge.model.batch import Batch, Parsed
+from streamgauge.model.errors import PayloadError
+from streamgauge.receive.guard import Series, SeriesGuard
+from streamgauge.receive.influx import tokens
+from streamgauge.receive.influx.book import ALL_TAGS, TENANT, Book, Rows, Shelf
+from streamgauge.receive.influx.encoding import mask_bad_utf8
+from streamgauge.receive.influx.faults import Fault
+from streamgauge.receive.influx.fields import Fields, explode
+from streamgauge.receive.influx.lines import Lines, split
+from streamgauge.receive.influx.measurements import fill_columns
+from streamgauge.receive.influx.refusals import Refusals
+from streamgauge.receive.influx.series import SeriesKind
+from streamgauge.receive.influx.stamps import NANOSECONDS, read_stamps, stamp_faults
+from streamgauge.receive.influx.tables import Understood, build
+from streamgauge.receive.schema import MESSAGES_SCHEMA, POINTS_SCHEMA, QUEUE_SCHEMA
+
+_BOOK = Book()
+
+
+def parse(
+    body: bytes,
+    *,
+    precision: str,
+    db: str,
+    received_at_ns: int,
+    max_ahead_s: float = 3600,
+    guard: SeriesGuard | None = None,
+) -> Parsed:
+    """Understand a body of line protocol.
+
+    Args:
+        body: lines, unzipped.
+        precision: unit of the time stamps: n, ns, u, us, µ, ms, s, m, h, or "" for ns.
+        db: the name space that every row is marked with.
+        received_at_ns: stands in for a missing time stamp; negative refuses such lines.
+        max_ahead_s: how far ahead of `received_at_ns` a time stamp may be, seconds.
+        guard: refuses lines of series that it does not let in.
+
+    Raises:
+        PayloadError: an unknown precision.
+    """
+    unit_ns = NANOSECONDS.get(precision)
+    if unit_ns is None:
+        raise PayloadError(f"unknown precision {precision!r}; use one of n, u, ms, s, m, h")
+    sane, bad_at = mask_bad_utf8(body)
+    lines = split(sane)
+    if not len(lines):
+        return Parsed(_empty(), 0, 0)
+    fault = np.where(lines.is_whole, Fault.NONE, Fault.SYNTAX).astype(np.uint8)
+    if len(bad_at):
+        fault[np.searchsorted(lines.start, bad_at, side="right") - 1] = Fault.ENCODING
+    time_ns, stamp_fault = read_stamps(
+        lines.raw, lines.stamp_start, lines.stamp_end, unit_ns, received_at_ns
+    )
+    fault = np.where(fault == Fault.NONE, stamp_fault, fault)
+    is_ahead = stamp_faults(time_ns, received_at_ns, max_ahead_s)
+    fault[(fault == Fault.NONE) & is_ahead] = Fault.STAMP
+    fields = _fields(lines, fault)
+    shelf = _BOOK.shelf()
+    code, series = _series(lines, shelf)
+    kind = shelf.kinds(series)[code]
+    fault[(kind == SeriesKind.REFUSED) & (fault != Fault.ENCODING)] = Fault.SYNTAX
+    columns = fill_columns(fields, kind)
+    if columns.is_bad_count is not None:
+        fault[columns.is_bad_count & (fault == Fault.NONE)] = Fault.COUNT
+    reasons = _admit(guard, shelf, series, code, fault)
+    understood = Understood(db, shelf, series, code, kind, time_ns, fault == Fault.NONE)
+    batch = build(understood, fields, columns)
+    refusals = Refusals(body, lines, fault, time_ns, max_ahead_s, code, reasons)
+    is_given = lines.stamp_start < lines.stamp_end
+    return Parsed(
+        batch,
+        line_count=len(lines),
+        rejected_count=refusals.count,
+        rejected=refusals.told(shelf, series),
+        has_all_timestamps=bool(is_given[fault == Fault.NONE].all()),
+        rejected_by=refusals.counted(shelf, series),
+    )
+
+
+def _fields(lines: Lines, fault: NDArray[np.uint8]) -> Fields:
+    """The fields of the lines that have any; marks those whose section is none."""
+    whole = np.flatnonzero(lines.fields_start < lines.fields_end)
+    everything = len(whole) == len(lines)
+    start, end = lines.fields_start, lines.fields_end
+    if not everything:
+        start, end = start[whole], end[whole]
+    fields = explode(lines.raw, lines.clean, start, end)
+    malformed = whole[fields.malformed]
+    fault[malformed[fault[malformed] != Fault.ENCODING]] = Fault.SYNTAX
+    return fields if everything else fields.at_lines(whole)
+
+
+def _series(lines: Lines, shelf: Shelf) -> tuple[NDArray[np.int32], Rows]:
+    keys = tokens.slices(lines.raw, lines.start, lines.key_end)
+    code, distinct = tokens.encode(keys)
+    return code, shelf.find(distinct)
+
+
+def _admit(
+    guard: SeriesGuard | None,
+    shelf: Shelf,
+    series: Rows,
+    code: NDArray[np.int32],
+    fault: NDArray[np.uint8],
+) -> dict[int, str]:
+    """Ask for the series of good lines; marks the lines of those that are refused."""
+    if guard is None:
+        return {}
+    asked = np.arange(len(series))
+    if fault.any():
+        asked = np.unique(code[fault == Fault.NONE])
+    found = guard.refusals(_seen(shelf, series[asked]))
+    reasons = {int(asked[at]): reason for at, reason in found.items()}
+    if reasons:
+        is_refused = np.zeros(len(series), bool)
+        is_refused[list(reasons)] = True
+        fault[is_refused[code] & (fault == Fault.NONE)] = Fault.SERIES
+    return reasons
+
+
+def _seen(shelf: Shelf, rows: Rows) -> Series:
+    def words(slot: int) -> Callable[[NDArray[np.int64]], list[str]]:
+        known = shelf.words(SeriesKind.POINTS, slot)
+        return lambda at: [known[code] for code in shelf.codes(rows[at], slot).tolist()]
+
+    return Series(shelf.identities(rows), words(TENANT), words(ALL_TAGS))
+
+
+def _empty() -> Batch:
+    return Batch(
+        MESSAGES_SCHEMA.empty_table(), QUEUE_SCHEMA.empty_table(), POINTS_SCHEMA.empty_table()
+    )

@@ -1,0 +1,31 @@
+"""The addresses at which telemetry is taken in. Raw Starlette routes, for speed."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from streamgauge.model.clock import Clock
+from streamgauge.receive.influx.answers import Version1, Version2
+from streamgauge.receive.influx.ping import ping
+from streamgauge.receive.influx.questions import ask_v1, ask_v2
+from streamgauge.receive.influx.writing import Workshop, WriteEndpoint
+from streamgauge.receive.limits import ReceiveLimits
+from streamgauge.receive.ports import Sink
+
+
+def routes(sink: Sink, clock: Clock, limits: ReceiveLimits) -> list[Route]:
+    """The routes of receiving: `/write`, `/api/v2/write`, `/ping`.
+
+    Args:
+        sink: where what was understood goes; called in worker threads.
+        clock: tells when a body came.
+        limits: how much is taken.
+    """
+    workshop = Workshop(sink, clock, limits)
+    write_v1 = WriteEndpoint(workshop, Version1(), ask_v1)
+    write_v2 = WriteEndpoint(workshop, Version2(), ask_v2)
+    return [
+        Route("/write", write_v1.answer, methods=["POST"]),
+        Route("/api/v2/write", write_v2.answer, methods=["POST"]),
+        Route("/ping", ping, methods=["GET", "HEAD"]),
+    ]

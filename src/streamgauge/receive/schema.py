@@ -1,0 +1,47 @@
+"""The columns of `model.batch` as Arrow schemas, and the arrays that fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from streamgauge.model.batch import MESSAGES_COLUMNS, POINTS_COLUMNS, QUEUE_COLUMNS
+
+TAG = pa.dictionary(pa.int32(), pa.string())
+
+_TYPES = {
+    "int64": (pa.int64(), False),
+    "uint64": (pa.uint64(), False),
+    "float64?": (pa.float64(), True),
+    "string?": (pa.string(), True),
+    "tag": (TAG, False),
+}
+
+
+def _schema(columns: Mapping[str, str]) -> pa.Schema:
+    return pa.schema([pa.field(name, *_TYPES[kind]) for name, kind in columns.items()])
+
+
+MESSAGES_SCHEMA: pa.Schema = _schema(MESSAGES_COLUMNS)
+QUEUE_SCHEMA: pa.Schema = _schema(QUEUE_COLUMNS)
+POINTS_SCHEMA: pa.Schema = _schema(POINTS_COLUMNS)
+
+
+def tag_array(codes: NDArray[np.int32], words: list[str]) -> pa.DictionaryArray:
+    """A tag column: `codes` int32 [n] index into `words`."""
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes, pa.int32()), pa.array(words, pa.string()), safe=False
+    )
+
+
+def constant_tag(word: str, row_count: int) -> pa.DictionaryArray:
+    """A tag column that says the same in every row."""
+    return tag_array(np.zeros(row_count, np.int32), [word])
+
+
+def nullable(values: NDArray[np.float64]) -> pa.Array:
+    """A float64 column in which NaN stands for what was not reported."""
+    return pa.array(values, pa.float64(), from_pandas=True)

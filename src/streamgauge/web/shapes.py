@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from streamgauge.model.clock import rfc3339
-from streamgauge.model.incident import Incident
+from streamgauge.model.incident import Incident, api_shape
 from streamgauge.model.views import FlowRow, Lag, Overview, Percentiles, TimeSeries
 from streamgauge.model.words import Health
 
@@ -77,40 +77,8 @@ def flow_shape(row: FlowRow, health: Health) -> Json:
 
 def incident_shape(incident: Incident) -> Json:
     """An incident: what `replay` prints, and where people stand with it."""
-    return {
-        **replay_shape(incident),
-        "state": incident.state.value,
-        "since": rfc3339(incident.since),
-        "affected": list(incident.affected),
-        "timeline": [
-            {
-                "at": rfc3339(entry.at),
-                "action": entry.action,
-                "actor": entry.actor,
-                "reason": entry.reason,
-            }
-            for entry in incident.timeline
-        ],
-    }
-
-
-def replay_shape(incident: Incident) -> Json:
-    """The fields of a line of `replay`."""
-    scope = incident.scope
-    return {
-        "id": incident.id,
-        "kind": incident.kind.value,
-        "opened_at": rfc3339(incident.opened_at),
-        "closed_at": instant(incident.closed_at),
-        "severity": incident.severity.value,
-        "tenant": scope.tenant,
-        "source": scope.source,
-        "integration": scope.integration,
-        "pipeline": scope.pipeline,
-        "summary": incident.summary,
-        "suspected": incident.suspected.value,
-        "evidence": {name: plain(value) for name, value in incident.evidence.items()},
-    }
+    evidence = {name: plain(value) for name, value in incident.evidence.items()}
+    return api_shape(incident) | {"since": rfc3339(incident.since), "evidence": evidence}
 
 
 def instant(at: float | None) -> str | None:

@@ -73,7 +73,7 @@ ERROR_SHARE = (Line("error_ratio", "error share"),)
 def hour_charts(filters: dict[str, str]) -> list[Chart]:
     """The charts of the last hour of the platform or of what the filters select."""
     return [
-        Chart("throughput", "Messages by outcome", "per_second", OUTCOMES, True, filters),
+        Chart("throughput", "Messages", "per_second", OUTCOMES, True, filters),
         Chart("errors", "Error share", "ratio", ERROR_SHARE, False, filters),
         Chart("latency", "Latency, end to end", "s", percentile_lines("latency"), False, filters),
         Chart("wait", "Time in queue", "s", percentile_lines("wait"), False, filters),
@@ -82,7 +82,7 @@ def hour_charts(filters: dict[str, str]) -> list[Chart]:
     ]
 
 
-TRAFFIC = (("Messages by outcome", "per_second", OUTCOMES),)
+TRAFFIC = (("Messages", "per_second", OUTCOMES),)
 INCIDENT_CHARTS: dict[Kind, tuple[tuple[str, str, tuple[Line, ...]], ...]] = {
     Kind.ERRORS: (("Error share", "ratio", ERROR_SHARE), *TRAFFIC),
     Kind.BACKLOG: (("Oldest waiting", "s", OLDEST), ("Backlog", "count", BACKLOG)),

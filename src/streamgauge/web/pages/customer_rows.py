@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from streamgauge.web.words import Sign
 
 MAX_CUSTOMERS = 10_000
 """Looked at to find those in trouble."""
+LAST_CLASS = 10
 RANK = {Health.DOWN: 0, Health.DEGRADED: 1, Health.UNKNOWN: 2, Health.OK: 3}
 
 
@@ -28,14 +30,15 @@ class CustomerRow:
     """The summary of its worst open incident; empty if there is none."""
     incident_id: str
     flow: FlowRow
-    rank: tuple[int, str, float]
+    rank: tuple[int, str, int, str]
 
 
 def rows_by_trouble(flows: Sequence[FlowRow], incidents: Sequence[Incident]) -> list[CustomerRow]:
     """One row a customer, the one in most trouble first.
 
     1. Down, degraded, unknown, then well; within one health the gravest incident first.
-    2. Then the highest error share, so that a small customer stands before a big one.
+    2. Then the highest error share, so that a small customer stands before a big one; shares
+       within a factor of two count as equal, so that rows do not change places at every look.
 
     Args:
         flows: one a customer.
@@ -73,5 +76,12 @@ def row_of(flow: FlowRow, incidents: Sequence[Incident], is_blind: bool) -> Cust
         worst.summary if worst else "",
         worst.id if worst else "",
         flow,
-        (RANK[health], severity, -(flow.error_ratio or 0.0)),
+        (RANK[health], severity, error_class(flow.error_ratio), flow.labels["tenant"]),
     )
+
+
+def error_class(ratio: float | None) -> int:
+    """0 for every message failed, 1 for half of them, …, 10 for one in a thousand or fewer."""
+    if not ratio:
+        return LAST_CLASS
+    return min(LAST_CLASS, round(-math.log2(ratio)))

@@ -46,18 +46,16 @@ def _throughput(now: Overview) -> Tile:
 
 
 def _success(now: Overview) -> Tile:
-    note = f"{formats.count(now.filtered)} filtered, not counted"
+    note = f"{formats.count(now.filtered)} filtered" if now.filtered else "nothing filtered"
     if now.success_ratio is None:
-        note = "no message came to an end"
-    elif not now.filtered:
-        note = "of messages that ended"
+        note = "no message ended"
     return Tile("Success", (("", formats.share(now.success_ratio)),), note)
 
 
 def _errors(now: Overview) -> Tile:
-    note = "no message came to an end"
+    note = "no message ended"
     if now.error_ratio is not None:
-        note = f"{formats.count(now.errors)} failed, dropped or expired"
+        note = f"{formats.count(now.errors)} failed or lost"
     return Tile("Errors", (("", formats.share(now.error_ratio)),), note)
 
 
@@ -97,14 +95,12 @@ def _oldest_age(now: Overview) -> Tile:
 def _capacity(hour: Overview, now_s: float) -> Tile:
     capacity = hour.capacity
     if capacity.messages_per_second is None:
-        return Tile(
-            "Headroom", (("", formats.NOTHING_KNOWN),), "known once a backlog has been worked off"
-        )
+        return Tile("Headroom", (("", formats.NOTHING_KNOWN),), "until a backlog is seen")
     used = capacity.utilization_ratio
     headroom = None if used is None else max(0.0, 1 - used)
-    note = f"of {formats.rate(capacity.messages_per_second)} at most"
+    note = f"of {formats.rate(capacity.messages_per_second)}"
     if capacity.reached_at is not None:
-        note += f", used up {formats.ago(capacity.reached_at, now_s)}"
+        note += f", full {formats.ago(capacity.reached_at, now_s)}"
     return Tile("Headroom", (("", formats.share(headroom)),), note)
 
 

@@ -1,0 +1,81 @@
+// A chart's answer as ECharts' option. Colours are the style sheet's, so that themes need no second list.
+import { clockTime, dayAndTime } from "./format.js";
+import { tooltipOf } from "./tooltip.js";
+import { unitOf } from "./units.js";
+
+// Failures lie at the foot of a stack: on the base line even a thin band shows its course.
+const ORDER = ["expired", "dropped", "error", "retried", "filtered", "ok"];
+const DAY_S = 86400;
+
+export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export const toneOf = (name) => colour(`line-${name}`) || colour("line");
+export const inOrder = (series) => [...series].sort((a, b) => rank(a.name) - rank(b.name));
+const rank = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+
+export function optionOf(spec, answer) {
+  const unit = unitOf(spec, answer);
+  const isLong = answer.to - answer.from > DAY_S;
+  const text = { color: colour("faint-text"), fontFamily: "Inter Variable, Inter Fallback, sans-serif", fontSize: 11 };
+  return {
+    animation: false,
+    grid: { left: 58, right: 12, top: 10, bottom: 24 },
+    tooltip: tooltipOf(unit, isLong ? dayAndTime : clockTime),
+    xAxis: {
+      type: "time",
+      min: answer.from * 1000,
+      max: answer.to * 1000,
+      splitNumber: 4,
+      axisLine: { lineStyle: { color: colour("border") } },
+      axisTick: { show: false },
+      axisLabel: { ...text, hideOverlap: true, formatter: (ms) => (isLong ? dayAndTime : clockTime)(ms / 1000) },
+    },
+    yAxis: {
+      type: "value",
+      min: 0,
+      max: ({ max }) => (max > 0 ? undefined : 1),
+      splitNumber: 3,
+      splitLine: { lineStyle: { color: colour("grid") } },
+      axisLabel: { ...text, width: 50, overflow: "truncate", formatter: unit.write },
+    },
+    series: inOrder(answer.series).map((one, i) => seriesOf(spec, one, i === 0)),
+  };
+}
+
+function seriesOf(spec, { name, values }, isFirst) {
+  const tone = toneOf(name);
+  return {
+    id: name,
+    name,
+    type: "line",
+    stack: spec.stacked ? "all" : undefined,
+    color: tone,
+    lineStyle: { width: spec.stacked ? 1 : 1.5 },
+    areaStyle: areaOf(spec),
+    symbolSize: 4,
+    data: values.map((point, i) => ({ value: point, symbol: isAlone(values, i) ? "circle" : "none" })),
+    markLine: isFirst ? marksOf(spec) : undefined,
+  };
+}
+
+function areaOf(spec) {
+  if (spec.stacked) return { opacity: 0.55 };
+  return spec.lines.length === 1 ? { opacity: 0.08 } : undefined;
+}
+
+// A point between two unknown ones has no line: it needs a dot to be seen.
+function isAlone(values, i) {
+  const known = (point) => point !== undefined && point[1] !== null;
+  return known(values[i]) && !known(values[i - 1]) && !known(values[i + 1]);
+}
+
+function marksOf(spec) {
+  if (!spec.marks.length) return undefined;
+  return {
+    silent: true,
+    symbol: "none",
+    animation: false,
+    lineStyle: { color: colour("muted-text"), type: [3, 3], width: 1 },
+    label: { color: colour("muted-text"), fontSize: 11, fontFamily: "Inter Variable, sans-serif", formatter: ({ name }) => name, position: "insideEndTop" },
+    data: spec.marks.map(({ at, word }) => ({ xAxis: at * 1000, name: word })),
+  };
+}

@@ -1,0 +1,26 @@
+// The newest values above a chart: what a glance needs, and what a screen reader gets.
+import { inOrder, toneOf } from "./chart-option.js";
+import { element } from "./tooltip.js";
+import { unitOf } from "./units.js";
+
+export function showLegend(figure, spec, answer) {
+  const unit = unitOf(spec, answer);
+  const lines = spec.stacked ? inOrder(answer.series).reverse() : inOrder(answer.series);
+  const items = lines.map((one) => ({ name: one.name, text: lastOf(one, unit) }));
+  figure.querySelector("[data-legend]").replaceChildren(...items.map(itemOf));
+  const sentence = items.map(({ name, text }) => `${name} ${text}`).join(", ") || "unknown";
+  figure.querySelector("[data-canvas]").setAttribute("aria-label", `${spec.title}, newest: ${sentence}`);
+}
+
+function lastOf({ values }, unit) {
+  const last = values.at(-1)[1];
+  return last === null ? "unknown" : unit.write(last);
+}
+
+function itemOf({ name, text }) {
+  const item = element("span", "legend-item");
+  const swatch = element("span", "swatch");
+  swatch.style.background = toneOf(name);
+  item.append(swatch, element("span", "legend-name", name), element("b", "legend-value", text));
+  return item;
+}

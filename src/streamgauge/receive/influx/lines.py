@@ -69,7 +69,7 @@ def _sections(
     raw: Bytes, clean: Bytes, number: Positions, start: Positions, end: Positions, blank: _Blank
 ) -> Lines:
     spaces = np.flatnonzero(clean == ord(" "))
-    pairs = _two_spaces_each(spaces, start, end)
+    pairs = _two_spaces_each(spaces, start, end, blank)
     if pairs is not None:
         first, second = pairs
         whole = np.ones(len(start), bool)
@@ -99,14 +99,16 @@ def _sections(
 
 
 def _two_spaces_each(
-    spaces: Positions, start: Positions, end: Positions
+    spaces: Positions, start: Positions, end: Positions, blank: _Blank
 ) -> tuple[Positions, Positions] | None:
     """The common shape: every line is key, one space, fields, one space, time stamp."""
     if len(spaces) != 2 * len(start):
         return None
     first, second = spaces[0::2], spaces[1::2]
     fits = (first > start) & (second > first + 1) & (second + 1 < end)
-    return (first, second) if fits.all() else None
+    if not fits.all() or blank.has_any(first + 1) or blank.has_any(second + 1):
+        return None
+    return first, second
 
 
 def _next(spaces: Positions, at: Positions, end: Positions) -> Positions:
@@ -121,10 +123,14 @@ class _Blank:
         self._clean = clean
         self._filled: Positions | None = None
 
+    def has_any(self, at: Positions) -> bool:
+        """Whether white space stands at any of these positions."""
+        return bool(self._is_blank(self._clean[at]).any())
+
     def skip(self, at: Positions) -> Positions:
         """The first byte at or behind `at` that is not white space."""
         inside = np.minimum(at, len(self._clean) - 1)
-        if not self._is_blank(self._clean[inside]).any():
+        if not self.has_any(inside):
             return at
         if self._filled is None:
             self._filled = np.append(np.flatnonzero(~self._is_blank(self._clean)), len(self._clean))

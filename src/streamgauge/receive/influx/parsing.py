@@ -69,7 +69,8 @@ def parse(
         return Parsed(_empty(), 0, 0)
     fault = np.where(lines.is_whole, Fault.NONE, Fault.SYNTAX).astype(np.uint8)
     if len(bad_at):
-        fault[np.searchsorted(lines.start, bad_at, side="right") - 1] = Fault.ENCODING
+        at = np.searchsorted(lines.start, bad_at, side="right") - 1
+        fault[at[(at >= 0) & (bad_at < lines.end[at])]] = Fault.ENCODING
     time_ns, stamp_fault = read_stamps(
         lines.raw, lines.stamp_start, lines.stamp_end, unit_ns, received_at_ns
     )

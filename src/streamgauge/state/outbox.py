@@ -57,6 +57,16 @@ def _told(rows: Sequence[Row[Any]], action: Action) -> set[str]:
     return {name for name, state in _newest_creates(rows).items() if state not in unknown}
 
 
+def _is_created(own: Sequence[Row[Any]]) -> bool:
+    """Whether the receiver has it open, by the last opening or closing that came to an end."""
+    ends = {DeliveryState.DELIVERED.value, DeliveryState.FAILED.value}
+    ended = [row for row in own if row.action != Action.UPDATE.value and row.state in ends]
+    return bool(ended) and (ended[-1].action, ended[-1].state) == (
+        Action.CREATE.value,
+        DeliveryState.DELIVERED.value,
+    )
+
+
 def _put_one(
     connection: Connection, change: Change, route: Route, own: Sequence[Row[Any]], now: float
 ) -> None:
@@ -64,9 +74,8 @@ def _put_one(
     if not route.is_sent:
         state = DeliveryState.SUPPRESSED
     else:
-        created = _newest_creates(own).get(route.notifier)
         waiting = [_waiting(row, now) for row in own if row.state == _PENDING]
-        result = overtake(route.action, waiting, is_created=created is DeliveryState.DELIVERED)
+        result = overtake(route.action, waiting, is_created=_is_created(own))
         for notification_id, why in result.obsolete.items():
             _finish(connection, notification_id, DeliveryState.OBSOLETE, now, last_error=why)
         if result.needless:
@@ -120,10 +129,12 @@ def claim_due(
     due = select(_Row.id).where(free, _Row.due_at <= now, ~has_earlier)
     if notifiers is not None:
         due = due.where(_Row.notifier.in_(notifiers))
-    due = due.order_by(_Row.due_at, _Row.id).limit(limit).with_for_update(skip_locked=True)
+    # As a CTE it runs once: PostgreSQL may run a subquery again and again, and pass the limit.
+    chosen = due.order_by(_Row.due_at, _Row.id).limit(limit).with_for_update(skip_locked=True)
+    chosen_ids = select(chosen.cte("chosen").c.id)
     claimed = connection.execute(
         update(_Row)
-        .where(_Row.id.in_(due), free)
+        .where(_Row.id.in_(chosen_ids), free)
         .values(lease_owner=owner, lease_until=now + lease_s, attempts=_Row.attempts + 1)
         .returning(*_COLUMNS)
     ).all()

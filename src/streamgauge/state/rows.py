@@ -76,8 +76,8 @@ def notification_of(row: Row[Any]) -> Notification:
         action=Action(row.action),
         reason=row.reason,
         state=DeliveryState(row.state),
-        created_at=row.created_at,
-        due_at=row.due_at,
+        created_at=float(row.created_at),  # SQLite's RETURNING gives whole numbers as int
+        due_at=float(row.due_at),
         attempts=row.attempts,
         last_error=row.last_error,
         finished_at=row.finished_at,

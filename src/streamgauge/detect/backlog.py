@@ -1,0 +1,240 @@
+"""Whether a queue holds more, or older, messages than it usually does.
+
+Per queue, over the minutes in which it was reported (a queue that is not reported is unknown, not
+empty):
+
+- *old*: the oldest message's age is over max(60 s, 1.5 x the age that 99.5 of 100 minutes stay
+  under), in two reports in a row;
+- *growing*: backlog far above usual (99.5 of 100 minutes) and rising for minutes (Theil-Sen slope);
+- *abandoned*: consumers fell to none while messages wait and do not get fewer.
+
+Closes when age and backlog are back inside their habit for two minutes. Habits are histograms of
+one bucket per half octave, learned only while nothing is open.
+
+Source: Theil-Sen slope, Sen, JASA 63 (1968).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from streamgauge.detect.arrays import Floats
+from streamgauge.detect.backlog_words import backlog_finding, backlog_key
+from streamgauge.model.finding import Finding
+
+_FIELDS = ("backlog", "oldest_age_s", "in_total", "out_total", "consumers")
+_TAGS = ["queue", "pipeline", "integration", "tenant"]
+_KEPT = 64
+_BUCKETS = 128
+_AGE_FLOOR_S = 60.0
+_BACKLOG_FLOOR = 100.0
+_FAR = 1.5
+_GROWING_MINUTES = 5
+_YOUNG_MINUTES = 30
+"""A queue seen for less has no habit: only an age over ten floors counts."""
+
+
+@dataclass
+class Queue:
+    """What was reported of one queue."""
+
+    tags: tuple[str, str, str, str]
+    minutes: list[int] = field(default_factory=list)
+    values: list[Floats] = field(default_factory=list)
+    """One array [5] in the order of `_FIELDS` for each of `minutes`; NaN: not reported."""
+    ages: Floats = field(default_factory=lambda: np.zeros(_BUCKETS))
+    backlogs: Floats = field(default_factory=lambda: np.zeros(_BUCKETS))
+    learned_until: int = -1
+    open_since: float | None = None
+    why: str = ""
+    good_minutes: int = 0
+    judged_minute: int = -1
+
+    def put(self, minute: int, values: Floats) -> None:
+        """Take the last values of a minute; older reports than are kept are dropped."""
+        if self.minutes and minute < self.minutes[0] and len(self.minutes) >= _KEPT:
+            return
+        place = int(np.searchsorted(self.minutes, minute))
+        if place < len(self.minutes) and self.minutes[place] == minute:
+            known = self.values[place]
+            self.values[place] = np.where(np.isnan(values), known, values)
+        else:
+            self.minutes.insert(place, minute)
+            self.values.insert(place, values)
+        if len(self.minutes) > 2 * _KEPT:
+            self.learn(self.minutes[-_KEPT])
+            del self.minutes[:-_KEPT], self.values[:-_KEPT]
+
+    def learn(self, before_minute: int) -> None:
+        """Add the minutes up to `before_minute` to the habit, unless an incident is open."""
+        for minute, values in zip(self.minutes, self.values, strict=True):
+            if self.learned_until < minute < before_minute:
+                self.learned_until = minute
+                if self.open_since is None or 60 * minute < self.open_since:
+                    _count(self.ages, values[1])
+                    _count(self.backlogs, values[0])
+
+    def column(self, name: str, minutes: int) -> Floats:
+        """The last reports of one field, oldest first, of the last `minutes` reports."""
+        values = self.values[-minutes:]
+        return np.array([v[_FIELDS.index(name)] for v in values])
+
+    def rates(self) -> tuple[float | None, float | None]:
+        """In and out, messages a second, over the last minutes; None where not reported."""
+        return self._rate("in_total"), self._rate("out_total")
+
+    def _rate(self, name: str) -> float | None:
+        values, minutes = self.column(name, 6), np.array(self.minutes[-6:])
+        there = np.isfinite(values)
+        if there.sum() < 2:
+            return None
+        step = np.diff(values[there])
+        # A counter that fell was restarted: that step tells nothing.
+        span = np.diff(minutes[there])[step >= 0.0].sum()
+        return float(step[step >= 0.0].sum() / (60.0 * span)) if span else None
+
+
+class Backlogs:
+    """All queues."""
+
+    def __init__(self) -> None:
+        self.ended: dict[str, str] = {}
+        self._queues: dict[tuple[str, str, str, str], Queue] = {}
+        self._interval_minutes = 1
+
+    def observe(self, table: pa.Table) -> None:
+        """Add rows of QUEUES_COLUMNS."""
+        if not table.num_rows:
+            return
+        frame = pl.DataFrame(table).with_columns(
+            pl.col(_TAGS).cast(pl.String), pl.col(_FIELDS).cast(pl.Float64).fill_null(np.nan)
+        )
+        for key, part in frame.sort("last_ns").group_by(_TAGS, maintain_order=True):
+            tags = (str(key[0]), str(key[1]), str(key[2]), str(key[3]))
+            queue = self._queues.setdefault(tags, Queue(tags))
+            values = part.select(_FIELDS).to_numpy()
+            for minute, row in zip(part["minute"].to_list(), values, strict=True):
+                queue.put(int(minute), np.where(np.isfinite(row), row, np.nan))
+
+    def restore(self, since_by_key: dict[str, float]) -> None:
+        """Hold open what was open before a restart."""
+        for queue in self._queues.values():
+            since = since_by_key.get(backlog_key(queue.tags))
+            if since is not None:
+                queue.open_since, queue.why = since, queue.why or "old"
+
+    def judge(self, watermark: float, now: float, is_blind: bool) -> list[Finding]:
+        """The findings that hold; while blind nothing opens or closes."""
+        self.ended = {}
+        found = []
+        minute = int(watermark // 60)
+        for queue in self._queues.values():
+            if not is_blind and queue.minutes:
+                self._turn(queue, minute)
+            if queue.open_since is not None and queue.minutes:
+                found.append(self._finding(queue, now))
+        return found
+
+    def _turn(self, queue: Queue, minute: int) -> None:
+        if queue.minutes[-1] < minute - 10:
+            return  # unknown: neither opens nor closes
+        queue.learn(queue.minutes[-1] - _GROWING_MINUTES)
+        why = self._why(queue)
+        if queue.open_since is None:
+            if why:
+                queue.open_since, queue.why = self._since(queue, why), why
+                queue.good_minutes = 0
+            return
+        if queue.judged_minute != queue.minutes[-1]:
+            queue.judged_minute = queue.minutes[-1]
+            queue.good_minutes = queue.good_minutes + 1 if self._is_usual(queue) else 0
+        if queue.good_minutes >= 2:
+            queue.open_since = None
+            self.ended[backlog_key(queue.tags)] = "age and backlog are back to usual"
+
+    def _why(self, queue: Queue) -> str:
+        """Which of the three rules holds; empty if none."""
+        if len(queue.minutes) < 2:
+            return ""
+        if (queue.column("oldest_age_s", 2) > self.age_limit_s(queue)).all():
+            return "old"
+        backlog = queue.column("backlog", _GROWING_MINUTES)
+        consumers = queue.column("consumers", 2)
+        steady = len(backlog) >= 3 and np.isfinite(backlog).all()
+        if steady and (consumers == 0.0).all() and backlog[-1] > max(backlog[0], 0.0):
+            return "abandoned"
+        if (
+            len(backlog) == _GROWING_MINUTES
+            and steady
+            and (backlog > self.backlog_limit(queue)).all()
+            and slope(backlog) > 0.0
+        ):
+            return "growing"
+        return ""
+
+    def _since(self, queue: Queue, why: str) -> float:
+        age = queue.column("oldest_age_s", 1)[0]
+        end = 60.0 * queue.minutes[-1]
+        if why == "old" and np.isfinite(age):
+            return end - min(float(age), 86_400.0)
+        return 60.0 * queue.minutes[-min(_GROWING_MINUTES, len(queue.minutes))]
+
+    def _is_usual(self, queue: Queue) -> bool:
+        age, backlog = queue.column("oldest_age_s", 1)[0], queue.column("backlog", 1)[0]
+        age_good = not np.isfinite(age) or age <= self.age_limit_s(queue)
+        backlog_good = not np.isfinite(backlog) or backlog <= self.backlog_limit(queue)
+        return bool(age_good and backlog_good)
+
+    def age_limit_s(self, queue: Queue) -> float:
+        """The age that is not usual any more."""
+        if queue.ages.sum() < _YOUNG_MINUTES:
+            return 10.0 * _AGE_FLOOR_S
+        return max(_AGE_FLOOR_S, _FAR * _quantile(queue.ages))
+
+    def backlog_limit(self, queue: Queue) -> float:
+        """The backlog that is not usual any more; infinite without a habit."""
+        if queue.backlogs.sum() < _YOUNG_MINUTES:
+            return np.inf
+        return max(_BACKLOG_FLOOR, 2.0 * _FAR * _quantile(queue.backlogs))
+
+    def _finding(self, queue: Queue, now: float) -> Finding:
+        backlog = queue.column("backlog", _GROWING_MINUTES)
+        return backlog_finding(
+            queue.tags,
+            queue.why,
+            queue.open_since or now,
+            now,
+            age_s=float(queue.column("oldest_age_s", 1)[0]),
+            usual_age_s=_quantile(queue.ages) if queue.ages.sum() else None,
+            backlog=float(backlog[-1]),
+            usual_backlog=_quantile(queue.backlogs) if queue.backlogs.sum() else None,
+            slope_per_s=slope(backlog) / 60.0,
+            rates=queue.rates(),
+            consumers=float(queue.column("consumers", 1)[0]),
+        )
+
+
+def slope(values: Floats) -> float:
+    """Theil-Sen slope per step: the median of all pairwise slopes; 0 for fewer than two values."""
+    values = values[np.isfinite(values)]
+    i, j = np.triu_indices(len(values), 1)
+    return float(np.median((values[j] - values[i]) / (j - i))) if len(i) else 0.0
+
+
+def _bucket(value: float) -> int:
+    return int(np.clip(2.0 * np.log2(1.0 + max(value, 0.0)), 0, _BUCKETS - 1))
+
+
+def _count(histogram: Floats, value: float) -> None:
+    if np.isfinite(value):
+        histogram[_bucket(float(value))] += 1.0
+
+
+def _quantile(histogram: Floats) -> float:
+    """The value that 99.5 of 100 minutes stay under."""
+    reached = np.cumsum(histogram) >= 0.995 * histogram.sum()
+    return float(2.0 ** ((np.argmax(reached) + 1) / 2.0) - 1.0)

@@ -1,0 +1,107 @@
+"""Whether we see at all: nothing from anyone for longer than the platform's own habit explains.
+
+Time past the watermark is judged by two things: the gaps between lines that were usual, and how
+many minutes with a message the platform's habit expects at this time of the week (a sparse fleet is
+quiet at night). Never to have had a line is no incident.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamgauge.detect.gaps import SeenTime
+from streamgauge.detect.habit import WEEK, Habit
+from streamgauge.detect.sentences import at_utc, count_of, duration
+from streamgauge.detect.sums import HOURS_KEPT
+from streamgauge.model.finding import Finding
+from streamgauge.model.flow import PLATFORM
+from streamgauge.model.words import Kind, Severity, Suspected
+
+_LEAST_S = 90.0
+_STAGGER_S = 30.0
+_NATS_NEEDED = 7.0
+_LAGS_KEPT = 200
+_YOUNG_S = 600.0
+"""Without a habit only a quiet this long is blindness."""
+
+
+@dataclass
+class Blindness:
+    """Tracks how far the watermark usually lags behind the clock, and when it is too far."""
+
+    since: float | None = None
+    """Epoch seconds of the newest line, while we are blind."""
+
+    def __post_init__(self) -> None:
+        self._lags: list[float] = []
+        self._watermark = -np.inf
+        self._at = -np.inf
+        self._was_blind_since = 0.0
+
+    def judge(self, now: float, seen: SeenTime, habit: Habit, platform_row: int | None) -> bool:
+        """Whether we are blind at `now`; remembers since when."""
+        watermark = seen.watermark(now)
+        self._note_lag(now, watermark)
+        if watermark < now - HOURS_KEPT * 3600.0:
+            self.since = None
+            return False
+        before = self.since
+        is_blind = now - watermark > self.limit_s(seen) and self._is_implausible(
+            watermark, now, seen, habit, platform_row
+        )
+        self.since = watermark if is_blind else None
+        if before is not None:
+            self._was_blind_since = before
+        return is_blind
+
+    def over_reason(self, now: float) -> str:
+        """Why blindness ended, and how long it lasted."""
+        return f"lines are reported again, after {duration(now - self._was_blind_since)}"
+
+    def limit_s(self, seen: SeenTime) -> float:
+        """How far the watermark may lag before it is looked at."""
+        usual_s = 120.0 * seen.usual_gap_minutes + _STAGGER_S
+        if seen.usual_gap_minutes > 1 or len(self._lags) < 20:
+            return max(usual_s, _LEAST_S)
+        return max(_LEAST_S, 1.25 * max(self._lags) + _STAGGER_S)
+
+    def _note_lag(self, now: float, watermark: float) -> None:
+        if watermark > self._watermark:
+            lag = self._at - self._watermark
+            if 0.0 <= lag < 150.0:
+                self._lags = [*self._lags[-_LAGS_KEPT:], lag]
+            self._watermark = watermark
+        self._at = now
+
+    def _is_implausible(
+        self, watermark: float, now: float, seen: SeenTime, habit: Habit, row: int | None
+    ) -> bool:
+        if seen.coverage >= 0.97:
+            return True
+        if row is None or habit.active_minutes[row] < 20:
+            return now - watermark > max(_YOUNG_S, 3.0 * self.limit_s(seen))
+        nats = 0.0
+        for hour in range(int(watermark // 3600), int(now // 3600) + 1):
+            seconds = min(now, (hour + 1) * 3600.0) - max(watermark, hour * 3600.0)
+            unsure = 0.1 if habit.is_unseen[row, hour % WEEK] else 1.0
+            nats += unsure * float(habit.nats[row, hour % WEEK]) * seconds / 60.0
+            if nats > _NATS_NEEDED:
+                return True
+        return False
+
+
+def blind_finding(since: float, now: float, tenant_count: int) -> Finding:
+    """The one finding told while we are blind."""
+    return Finding(
+        Kind.BLIND,
+        PLATFORM,
+        Severity.P1,
+        Suspected.COLLECTOR,
+        since,
+        f"Nothing has been reported by anyone since {at_utc(since, now)} "
+        f"({duration(now - since)}): we cannot see whether messages flow. "
+        f"{count_of(tenant_count, 'customer')} unknown; look at the reporting first.",
+        {"last_line_at": since, "blind_s": round(now - since, 1), "customers": tenant_count},
+    )

@@ -1,0 +1,221 @@
+"""Joins the parts: what was inserted goes in, what is wrong now comes out.
+
+A turn (`evaluate`) is: the watermark → are we blind → refresh habits that are due → each detector
+→ fold by cause → tell what holds, and once what ended. Nothing here does I/O or asks the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamgauge.detect.arrays import Ints
+from streamgauge.detect.backlog import Backlogs
+from streamgauge.detect.blind import Blindness, blind_finding
+from streamgauge.detect.declared import NeverSeen
+from streamgauge.detect.errors import Errors
+from streamgauge.detect.expectations import Expectations
+from streamgauge.detect.fold import Fold, key_of
+from streamgauge.detect.gaps import SeenTime
+from streamgauge.detect.habit import WEEK, Habit
+from streamgauge.detect.levels import Level, Levels, Names
+from streamgauge.detect.silence import SilenceEvidence
+from streamgauge.detect.silences import Silences
+from streamgauge.detect.sums import Sums
+from streamgauge.detect.told import Told
+from streamgauge.model.feed import Delta, History
+from streamgauge.model.finding import Finding
+from streamgauge.model.flow import Scope
+from streamgauge.model.words import Kind, Severity, Suspected
+
+_REFRESH_LATE_S = 20.0
+"""Backfilled hours enter the habit this soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is usual for one scope, for pages."""
+
+    interval_s: float
+    """The usual time between its reports."""
+    per_hour: float
+    """Messages expected in the running hour of the week."""
+    last_message_at: float | None
+    """Epoch seconds."""
+
+
+class Detector:
+    """All flows and levels, their habits, and what is wrong with them."""
+
+    def __init__(self, expectations: Expectations | None = None) -> None:
+        self._expectations = expectations or Expectations()
+        self._told = Told()
+        self._reset()
+
+    def learn(self, history: History) -> None:
+        """Forget everything but what was told, and build it again from rollups."""
+        self._reset()
+        self._sums.add_hours(history.hours)
+        self._seen.add(np.asarray(history.seen_minutes))
+        self.observe(history.recent)
+
+    def observe(self, delta: Delta) -> None:
+        """Add what was inserted; the order and the size of parts do not matter."""
+        late = self._sums.add_minutes(delta.minutes)
+        minutes = [t["minute"].to_numpy() for t in (delta.minutes, delta.queues) if t.num_rows]
+        newest_s = max(delta.newest_ns / 1e9, 0.0)
+        for table in (delta.minutes, delta.queues):
+            if table.num_rows:
+                newest_s = max(newest_s, float(table["last_ns"].to_numpy().max()) / 1e9)
+        self._seen.add(np.unique(np.concatenate([_NO_MINUTES, *minutes])), newest_s)
+        self._backlogs.observe(delta.queues)
+        if len(late):
+            self._late.append(late)
+
+    def evaluate(self, now: float) -> list[Finding]:
+        """All findings that hold at `now`, and once each that ended, with `over_reason`."""
+        watermark = self._seen.watermark(now)
+        if not np.isfinite(watermark):
+            return self._told.turn(self._never_seen.findings(now), {})
+        self._habit.make_room(self._levels.row_count)
+        self._refresh(watermark, now)
+        is_blind = self._blindness.judge(now, self._seen, self._habit, self._platform_row())
+        self._restore()
+        self._silences.judge(watermark, now, is_blind)
+        found = self._fold.findings(self._silences.open, watermark, now)
+        reasons: dict[str, str] = {
+            key_of(self._levels.groups[group]): why for group, why in self._silences.ended.items()
+        }
+        found += self._errors.judge(watermark, now, is_blind)
+        found += self._backlogs.judge(watermark, now, is_blind)
+        reasons |= self._errors.ended | self._backlogs.ended
+        if is_blind and self._blindness.since is not None:
+            tenants = len(self._levels.of_level(Level.TENANT))
+            found.append(blind_finding(self._blindness.since, now, tenants))
+        else:
+            found += self._never_seen.findings(now)
+        reasons[_BLIND_KEY] = self._blindness.over_reason(now)
+        return self._told.turn(found, reasons)
+
+    def restore(self, open_findings: Iterable[tuple[str, float]]) -> None:
+        """Hold open what was open before a restart, until its own end is seen.
+
+        Args:
+            open_findings: `Finding.key` and `since` of each open incident; call after `learn`.
+        """
+        self._to_restore.update(open_findings)
+
+    def watermark(self, now: float) -> float | None:
+        """Epoch seconds of the newest line not after `now`; None before the first."""
+        found = self._seen.watermark(now)
+        return found if np.isfinite(found) else None
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the last turn found that we do not see."""
+        return self._blindness.since is not None
+
+    def expectation(self, scope: Scope, now: float) -> Expected | None:
+        """What is usual for a customer, its source or integration, an integration, or all.
+
+        Returns: None for a scope never seen or without a level of its own.
+        """
+        level = _LEVELS.get(tuple(part is not None for part in scope))
+        group = None if level is None else self._levels.find(Names(level, *scope))
+        if group is None:
+            return None
+        self._habit.make_room(self._levels.row_count)
+        row = self._levels.primary(group)
+        last = float(self._sums.last_s[row])
+        return Expected(
+            float(self._evidence.interval_s(np.array([row]))[0]),
+            float(self._habit.rate[row, int(now // 3600) % WEEK]),
+            last if np.isfinite(last) else None,
+        )
+
+    def _reset(self) -> None:
+        self._levels = Levels()
+        self._sums = Sums(self._levels)
+        self._seen = SeenTime()
+        self._habit = Habit.empty()
+        self._evidence = SilenceEvidence(self._habit, self._sums, self._seen)
+        self._silences = Silences(
+            self._levels, self._sums, self._habit, self._evidence, self._expectations
+        )
+        self._fold = Fold(self._levels, lambda: self._habit.mean_rate)
+        self._errors = Errors(self._levels, self._sums, self._expectations)
+        self._backlogs = Backlogs()
+        self._blindness = Blindness()
+        self._never_seen = NeverSeen(self._levels, self._expectations)
+        self._late: list[Ints] = []
+        self._to_restore: dict[str, float] = {}
+        self._refreshed_hour = -1
+        self._refreshed_at = -np.inf
+
+    def _refresh(self, watermark: float, now: float) -> None:
+        """Fit habits anew: all rows now and then, those with late lines within seconds."""
+        hour = int(watermark // 3600)
+        rows: Ints = np.zeros(0, np.int32)
+        if hour - self._refreshed_hour >= self._refresh_hours(hour) or hour < self._refreshed_hour:
+            rows, self._refreshed_hour = np.arange(1, self._levels.row_count), hour
+            self._sums.forget_old()
+            self._late = []
+        elif self._late and abs(now - self._refreshed_at) >= _REFRESH_LATE_S:
+            rows, self._late = np.unique(np.concatenate(self._late)), []
+            rows = rows[rows > 0]
+        if len(rows):
+            self._refreshed_at = now
+            self._seen.learn_gaps()
+            self._habit.learn(rows, self._sums, self._seen, watermark)
+            self._evidence.forget()
+            self._errors.forget()
+
+    def _refresh_hours(self, hour: int) -> int:
+        """A young habit changes by the hour, an old one slowly."""
+        first = self._seen.first_minute()
+        age = hour - (first or 0) // 60
+        return 1 if age < 72 else 3 if age < 192 else 6
+
+    def _platform_row(self) -> int | None:
+        group = self._levels.find(Names(Level.PLATFORM))
+        return None if group is None else self._levels.primary(group)
+
+    def _restore(self) -> None:
+        if not self._to_restore:
+            return
+        by_key = {key_of(names): group for group, names in enumerate(self._levels.groups)}
+        for key, since in self._to_restore.items():
+            self._told.restore(_remembered(key, since))
+            if key in by_key:
+                self._silences.restore(by_key[key], since)
+        self._errors.restore(self._to_restore)
+        self._backlogs.restore(self._to_restore)
+        self._to_restore.clear()
+
+
+_NO_MINUTES: Ints = np.zeros(0, np.int64)
+_BLIND_KEY = blind_finding(0.0, 0.0, 0).key
+_LEVELS: Mapping[tuple[bool, ...], Level] = {
+    (True, True, False, False): Level.SOURCE,
+    (True, False, False, False): Level.TENANT,
+    (True, False, True, False): Level.TENANT_INTEGRATION,
+    (False, False, True, False): Level.INTEGRATION,
+    (False, False, False, False): Level.PLATFORM,
+}
+
+
+def _remembered(key: str, since: float) -> Finding:
+    """A finding known by its key only; enough to say that it is over."""
+    kind, *scope = key.split("/", 5)
+    parts = [None if part == "*" else part for part in scope[:4]]
+    return Finding(
+        Kind(kind),
+        Scope(*parts),
+        Severity.P3,
+        Suspected.UNKNOWN,
+        since,
+        "open before a restart",
+        subject=scope[4] if len(scope) > 4 else "",
+    )

@@ -1,0 +1,227 @@
+"""Whether messages fail more than they usually do, by evidence that grows message by message.
+
+Per group, over the minutes of the last hour:
+
+1. Against the usual share p₀ (`error_habit`), a mixture of binomial CUSUMs: for each alternative
+   p₁, W ← max(0, W + f·ln(p₁/p₀) + (n-f)·ln((1-p₁)/(1-p₀))), with n and f scaled down by
+   1 + (n-1)·rho because the messages of one minute fail together.
+2. It opens when the best W, less ln(number of alternatives), passes a bar made from the budget of
+   false pages, with at least three failures: three of three is evidence, one of one is not.
+3. It closes when the same ratio the other way round (still failing → usual again) passes 5 nats,
+   or when nothing has failed for an hour. What was before the close is not counted again.
+
+Source: CUSUM, Page, Biometrika 41 (1954); mixtures, Lorden, Ann. Math. Stat. 42 (1971).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from streamgauge.detect.arrays import Bools, Floats, Ints
+from streamgauge.detect.error_fold import error_key, fold_errors
+from streamgauge.detect.error_habit import ErrorHabit, ends
+from streamgauge.detect.expectations import Expectations
+from streamgauge.detect.levels import Level, Levels
+from streamgauge.detect.sentences import at_utc, share
+from streamgauge.detect.silence import FALSE_PAGES_AT_LEAST, FALSE_PAGES_PER_1000_FLOWS
+from streamgauge.detect.sums import Sums
+from streamgauge.model.finding import Finding
+from streamgauge.model.words import Kind
+
+WINDOW = 60
+_TIMES = (2.0, 4.0, 16.0)
+_SHARES = (0.1, 0.3, 0.6, 0.95)
+_LEAST_FAILED = 3
+_BAR_LOWEST = 8.0
+_CLOSE_NATS = 5.0
+_SURE = 0.97
+
+
+@dataclass
+class Failing:
+    """One group whose messages fail more than usual."""
+
+    group: int
+    since: float
+    """Epoch seconds: the minute in which it began."""
+    fired_at: float
+    nats: float
+    failed: int
+    total: int
+    usual: float
+    """Upper bound of the usual share."""
+    worst: float
+    """The share of failures since it began."""
+    others_suspicious: list[int] = field(default_factory=list)
+    """Groups beside it that look bad, though it is not proven."""
+    is_quiet: bool = False
+
+
+class Errors:
+    """The groups that fail now."""
+
+    def __init__(self, levels: Levels, sums: Sums, expectations: Expectations) -> None:
+        self._levels, self._sums, self._expectations = levels, sums, expectations
+        self._habit = ErrorHabit(levels, sums)
+        self.open: dict[int, Failing] = {}
+        self.ended: dict[str, str] = {}
+        """Why each finding that may have ended did, by key."""
+        self._closed_minute: dict[int, int] = {}
+        self._told: set[str] = set()
+
+    def forget(self) -> None:
+        """Habits changed."""
+        self._habit.forget()
+
+    def restore(self, since_by_key: dict[str, float]) -> None:
+        """What was told before a restart is told without waiting."""
+        self._told |= {key for key in since_by_key if key.startswith(f"{Kind.ERRORS}/")}
+
+    def judge(self, watermark: float, now: float, is_blind: bool) -> list[Finding]:
+        """The findings that hold; while blind nothing closes."""
+        self.ended = {}
+        minute = int(watermark // 60)
+        if not self.open and self._sums.newest_failed_minute <= minute - WINDOW:
+            return []
+        suspicious = self._score(minute, watermark, now)
+        if not is_blind:
+            for failing in list(self.open.values()):
+                if failing.is_quiet:
+                    self._close(failing, minute, now)
+        found = fold_errors(
+            self.open, suspicious, self._told, self._levels, self._sums.reasons, now
+        )
+        self._told = {finding.key for finding in found}
+        return found
+
+    def _score(self, minute: int, watermark: float, now: float) -> Floats:
+        """Weigh the evidence of every group with failures; returns nats [groups]."""
+        nats = np.zeros(len(self._levels.groups))
+        failed_rows = self._sums.window(minute, WINDOW, failed=True)
+        rows = np.flatnonzero(failed_rows.any(axis=0))
+        groups = np.unique(self._levels.row_group[rows[rows > 0]])
+        groups = np.union1d(groups, np.array(list(self.open), np.int64)).astype(np.int64)
+        if not len(groups):
+            return nats
+        since = {group: int(f.since // 3600) for group, f in self.open.items()}
+        self._habit.know(groups, int(watermark // 3600), since)
+        failed, total = ends(
+            self._levels.channel_rows[groups], self._sums.window(minute, WINDOW), failed_rows
+        )
+        self._blank_closed(groups, failed, total, minute)
+        usual, rho = self._habit.share[groups], self._habit.rho[groups]
+        weight = 1.0 / (1.0 + np.maximum(total - 1.0, 0.0) * rho)
+        # Only those whose last hour has a chance to pass are weighed minute by minute.
+        is_open = np.isin(groups, list(self.open))
+        worth = np.flatnonzero(_may_fire(failed, total, usual) | is_open)
+        best, onset = _cusum((failed * weight)[:, worth], (total * weight)[:, worth], usual[worth])
+        nats[groups[worth]] = best
+        for place, value, start in zip(worth, best, onset, strict=True):
+            self._follow(
+                int(groups[place]),
+                float(value),
+                int(start),
+                failed[:, place],
+                total[:, place],
+                weight[:, place],
+                minute,
+                now,
+            )
+        return nats
+
+    def _blank_closed(self, groups: Ints, failed: Floats, total: Floats, minute: int) -> None:
+        for group, closed in self._closed_minute.items():
+            column = np.searchsorted(groups, group)
+            if column < len(groups) and groups[column] == group:
+                before = np.arange(minute - WINDOW + 1, minute + 1) <= closed
+                failed[before, column] = total[before, column] = 0.0
+
+    def _follow(
+        self,
+        group: int,
+        nats: float,
+        onset: int,
+        failed: Floats,
+        total: Floats,
+        weight: Floats,
+        minute: int,
+        now: float,
+    ) -> None:
+        """Open or update one group; all arrays are [minutes]."""
+        failing = self.open.get(group)
+        usual = float(self._habit.share[group])
+        if failing is None:
+            lost, ends_ = failed[onset:].sum(), total[onset:].sum()
+            retired = self._expectations.is_retired(self._levels.groups[group])
+            if nats < self._bar(group) or lost < _LEAST_FAILED or retired:
+                return
+            since = 60.0 * (minute - WINDOW + 1 + onset)
+            worst = float(np.clip(lost / ends_, 2.0 * usual, _SURE))
+            failing = Failing(group, since, now, nats, int(lost), int(ends_), usual, worst)
+            self.open[group] = failing
+        begin = max(int(failing.since // 60) - (minute - WINDOW + 1), 0)
+        failing.nats = max(failing.nats, nats)
+        lost, ends_ = float(failed[begin:].sum()), float(total[begin:].sum())
+        if lost:
+            failing.failed, failing.total = int(lost), int(ends_)
+        usual = min(max(usual, failing.usual), 0.9 * failing.worst)
+        good = _good_again(
+            (failed * weight)[begin:], (total * weight)[begin:], usual, failing.worst
+        )
+        failing.is_quiet = good >= _CLOSE_NATS or not lost
+
+    def _bar(self, group: int) -> float:
+        flows = len(self._levels.flows)
+        allowed = max(FALSE_PAGES_AT_LEAST, FALSE_PAGES_PER_1000_FLOWS * flows / 1000.0)
+        chances = 7.0 * min(float(self._habit.per_day[group]), 1440.0) * max(flows, 20)
+        return max(float(np.log(chances / allowed)), _BAR_LOWEST)
+
+    def _close(self, failing: Failing, minute: int, now: float) -> None:
+        del self.open[failing.group]
+        self._closed_minute[failing.group] = minute
+        reason = (
+            f"failures are back to usual ({share(failing.usual)} or less) at {at_utc(now, now)}"
+        )
+        names = self._levels.groups[failing.group]
+        self.ended[error_key(names)] = reason
+        if names.integration:
+            above = names._replace(
+                level=Level.INTEGRATION, tenant=None, source=None, pipeline=None, stage=None
+            )
+            self.ended.setdefault(error_key(above), reason)
+
+
+def _may_fire(failed: Floats, total: Floats, usual: Floats) -> Bools:
+    """Whether failures [minutes, groups] stand out at all in some stretch up to now."""
+    lost, ends_ = np.cumsum(failed[::-1], 0), np.cumsum(total[::-1], 0)
+    return np.asarray(((lost >= 1.0) & (lost > 1.5 * usual * ends_)).any(axis=0))
+
+
+def _cusum(failed: Floats, total: Floats, usual: Floats) -> tuple[Floats, Ints]:
+    """Best evidence [groups] at the last minute, and the minute [groups] at which it began."""
+    alternatives = [np.minimum(usual * times, _SURE) for times in _TIMES]
+    alternatives += [np.maximum(np.minimum(1.5 * usual, _SURE), part) for part in _SHARES]
+    p1 = np.stack(alternatives, axis=-1)
+    p0 = np.minimum(usual, 0.95)[:, None]
+    for_failed, for_good = np.log(p1 / p0), np.log((1.0 - p1) / (1.0 - p0))
+    level, onset = np.zeros(p1.shape), np.zeros(p1.shape, np.int64)
+    for minute in range(len(failed)):
+        lost, good = failed[minute][:, None], (total[minute] - failed[minute])[:, None]
+        step = level + lost * for_failed + good * for_good
+        onset = np.where((level <= 0.0) & (lost > 0.0), minute, onset)
+        level = np.maximum(step, 0.0)
+    best = level.argmax(axis=1)
+    groups = np.arange(len(best))
+    return np.maximum(level[groups, best] - np.log(p1.shape[1]), 0.0), onset[groups, best]
+
+
+def _good_again(failed: Floats, total: Floats, usual: float, worst: float) -> float:
+    """Evidence [now] that a failing group (share `worst`) is back at its usual share."""
+    for_failed, for_good = np.log(usual / worst), np.log((1.0 - usual) / (1.0 - worst))
+    steps = failed * for_failed + (total - failed) * for_good
+    level = 0.0
+    for step in steps:
+        level = max(0.0, level + float(step))
+    return level

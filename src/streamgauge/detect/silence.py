@@ -1,0 +1,144 @@
+"""How strongly each row's quiet speaks against "it still sends".
+
+Evidence since a row's last message, over seen time only:
+
+1. Nothing counts until its next report is due (last stamp + 2 usual intervals), and then from one
+   interval after the last stamp.
+2. Per hour, the weaker of two tests: r·ln(1 + Λ/r) for Λ messages expected (negative binomial),
+   and the same for "was there a message in this minute at all", which clumps cannot fool.
+3. Hours of the week never seen add no more than a few nats a day, unless the row speaks evenly
+   around the clock: a first Saturday may simply be free.
+4. What is learned from n active minutes is not surer than n allows: n·ln(1 + S/n).
+
+The bar is a budget of false alarms: ln(chances a week x flows / false pages a week allowed), and
+never below what the row's own past reached without a fault.
+
+Source: DESIGN section 6; survival of a gamma-mixed Poisson, Johnson, Kemp & Kotz, Univariate
+Discrete Distributions, section 5.3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamgauge.detect.arrays import Bools, Floats, Ints, grown
+from streamgauge.detect.gaps import SeenTime
+from streamgauge.detect.habit import WEEK, Habit, negative_binomial_nats
+from streamgauge.detect.sums import HOURS_KEPT, Sums
+
+FALSE_PAGES_PER_1000_FLOWS = 0.3
+FALSE_PAGES_AT_LEAST = 0.23
+"""A week: one a month for a small platform."""
+_BAR_LOWEST = 7.0
+_UNSEEN_NATS_PER_DAY = 4.0
+_STAGGER_S = 10.0
+"""Senders that report in the same second arrive some seconds apart."""
+_ACTIVE_MINUTES_NEEDED = 6
+_PEAK_MARGIN = 1.4
+"""New quiet must speak this much louder than any of the past."""
+
+
+class SilenceEvidence:
+    """Evidence of every row, remembered by the hour so that a tick only adds the running hour."""
+
+    def __init__(self, habit: Habit, sums: Sums, seen: SeenTime) -> None:
+        self._habit, self._sums, self._seen = habit, sums, seen
+        self._until_hour: Ints = np.full(64, -1, np.int64)
+        self._last_s: Floats = np.zeros(64)
+        self._whole: Floats = np.zeros(64)
+        self._unseen: Floats = np.zeros(64)
+
+    def forget(self) -> None:
+        """The habit, or what was seen, changed: nothing remembered holds any more."""
+        self._until_hour[:] = -1
+
+    def interval_s(self, rows: Ints) -> Floats:
+        """The usual time [rows] between reports."""
+        minutes = self._habit.interval_s[rows]
+        return np.where(minutes <= 61.0, np.minimum(self._sums.tail_s[rows], 60.0), minutes)
+
+    def due(self, rows: Ints, watermark: float) -> Bools:
+        """Which of `rows` should have reported again by now."""
+        quiet_s = watermark - self._sums.last_s[rows]
+        return np.asarray(quiet_s > 2.0 * self.interval_s(rows) + _STAGGER_S)
+
+    def nats(self, rows: Ints, watermark: float) -> Floats:
+        """Evidence [rows] up to the watermark."""
+        self._make_room()
+        hour = int(watermark // 3600)
+        last = self._sums.last_s[rows]
+        stale = (self._until_hour[rows] != hour) | (self._last_s[rows] != last)
+        if stale.any():
+            self._remember(rows[stale], hour)
+        here, is_unseen = self._of_hour(rows, hour, self._start(rows), watermark)
+        unseen = self._unseen[rows] + np.where(is_unseen, here, 0.0)
+        total = self._whole[rows] + np.where(is_unseen, 0.0, here)
+        total += np.minimum(unseen, _UNSEEN_NATS_PER_DAY)
+        learned = np.maximum(self._habit.active_minutes[rows], 1e-9)
+        return np.asarray(learned * np.log1p(total / learned))
+
+    def bar(self, rows: Ints, flow_count: int) -> Floats:
+        """How much evidence [rows] a silence takes; infinite where too little is known."""
+        habit = self._habit
+        allowed = max(FALSE_PAGES_AT_LEAST, FALSE_PAGES_PER_1000_FLOWS * flow_count / 1000.0)
+        chances = 7.0 * np.clip(habit.active_per_day[rows], 1.0, 1440.0) * max(flow_count, 20)
+        budget = np.maximum(np.log(chances / allowed), _BAR_LOWEST)
+        peak = np.where(habit.peak_nats[rows] < 3.0 * budget, habit.peak_nats[rows], 0.0)
+        bar = np.maximum(budget, _PEAK_MARGIN * peak + np.where(peak > 0.0, 1.0, 0.0))
+        known = habit.active_minutes[rows] >= _ACTIVE_MINUTES_NEEDED
+        return np.where(known, bar, np.inf)
+
+    def expected(self, row: int, start_s: float, end_s: float) -> float:
+        """Messages expected of a row in the seen time of a range."""
+        total, hour = 0.0, int(end_s // 3600)
+        rows, start = np.array([row]), np.array([start_s])
+        for now in range(max(int(start_s // 3600), hour - HOURS_KEPT), hour + 1):
+            seconds = self._seconds(now, start, end_s)
+            total += float(self._habit.rate[rows, now % WEEK][0] * seconds[0] / 3600.0)
+        return total
+
+    def _start(self, rows: Ints) -> Floats:
+        return np.asarray(self._sums.last_s[rows] + self.interval_s(rows))
+
+    def _remember(self, rows: Ints, hour: int) -> None:
+        """Sum the whole hours before `hour` (oldest first, day by day)."""
+        start = self._start(rows)
+        whole, unseen = np.zeros(len(rows)), np.zeros(len(rows))
+        first = np.maximum(start // 3600, hour - HOURS_KEPT)
+        oldest = int(first.min()) if len(rows) else hour
+        for now in range(oldest, hour):
+            at = np.flatnonzero(first <= now)
+            here, is_unseen = self._of_hour(rows[at], now, start[at], (now + 1) * 3600.0)
+            whole[at] += np.where(is_unseen, 0.0, here)
+            unseen[at] += np.where(is_unseen, here, 0.0)
+            if (now + 1) % 24 == 0:
+                whole += np.minimum(unseen, _UNSEEN_NATS_PER_DAY)
+                unseen[:] = 0.0
+        self._whole[rows], self._unseen[rows] = whole, unseen
+        self._until_hour[rows], self._last_s[rows] = hour, self._sums.last_s[rows]
+
+    def _of_hour(
+        self, rows: Ints, hour: int, start_s: Floats, end_s: float
+    ) -> tuple[Floats, Bools]:
+        seconds, place = self._seconds(hour, start_s, end_s), hour % WEEK
+        habit = self._habit
+        counts = negative_binomial_nats(
+            habit.rate[rows, place] * seconds / 3600.0, np.maximum(habit.dispersion[rows], 1e-4)
+        )
+        minutes = negative_binomial_nats(
+            habit.nats[rows, place] * seconds / 60.0,
+            np.maximum(habit.activity_dispersion[rows], 1e-4),
+        )
+        return np.minimum(counts, minutes), habit.is_unseen[rows, place]
+
+    def _seconds(self, hour: int, start_s: Floats, end_s: float) -> Floats:
+        begin = np.maximum(start_s, hour * 3600.0)
+        end = min(end_s, (hour + 1) * 3600.0)
+        return self._seen.seconds(np.minimum(begin, end), end)
+
+    def _make_room(self) -> None:
+        rows = len(self._sums.last_s)
+        self._until_hour = grown(self._until_hour, rows, -1)
+        self._last_s = grown(self._last_s, rows, 0.0)
+        self._whole = grown(self._whole, rows, 0.0)
+        self._unseen = grown(self._unseen, rows, 0.0)

@@ -1,0 +1,185 @@
+"""Opens and closes silences, one per group (flow or level); `fold` makes findings of them.
+
+Opens when the evidence passes the bar and no higher level is about to explain it. Closes when
+messages came back at a fair share of their habit: one stray message of a big customer does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamgauge.detect.arrays import Bools, Ints
+from streamgauge.detect.expectations import Expectations
+from streamgauge.detect.habit import WEEK, Habit
+from streamgauge.detect.levels import Level, Levels
+from streamgauge.detect.sentences import at_utc, duration, number
+from streamgauge.detect.silence import SilenceEvidence
+from streamgauge.detect.sums import Sums
+
+_FAIR_SHARE = 0.25
+"""Of what one interval usually brings: enough to call it back."""
+_RECENT_MINUTES = 5
+_LOW_LEVEL_S = 6 * 3600.0
+"""Messages for this long, though fewer than before: no silence any more."""
+_PARENT_SHARE = 0.3
+"""A tenant with this share of its own bar may soon explain what its integrations miss."""
+
+
+@dataclass
+class Silence:
+    """One group that is silent."""
+
+    group: int
+    row: int
+    since: float
+    """Epoch seconds of its last message before."""
+    nats: float
+    expected: float
+    per_hour: float
+    resumed_at: float | None = None
+
+
+class Silences:
+    """The groups that are silent now."""
+
+    def __init__(
+        self,
+        levels: Levels,
+        sums: Sums,
+        habit: Habit,
+        evidence: SilenceEvidence,
+        expectations: Expectations,
+    ) -> None:
+        self._levels, self._sums, self._habit = levels, sums, habit
+        self._evidence, self._expectations = evidence, expectations
+        self.open: dict[int, Silence] = {}
+        self.ended: dict[int, str] = {}
+        """Groups whose silence ended at the last turn, and why."""
+        self._rows: Ints = np.zeros(0, np.int32)
+        self._groups: Ints = np.zeros(0, np.int32)
+        self._is_open: Bools = np.zeros(0, bool)
+        self._built = (0, 0)
+
+    def judge(self, watermark: float, now: float, is_blind: bool) -> None:
+        """One turn: open what is proven; close, unless we are blind, what came back."""
+        self._index()
+        self.ended = {}
+        if not len(self._rows):
+            return
+        due = self._evidence.due(self._rows, watermark) & ~self._is_open
+        at = np.flatnonzero(due)
+        if len(at):
+            rows = self._rows[at]
+            nats = self._evidence.nats(rows, watermark)
+            fires = nats >= self._evidence.bar(rows, len(self._levels.flows))
+            for place, value in zip(at[fires], nats[fires], strict=True):
+                self._open(int(place), float(value), watermark)
+        for silence in list(self.open.values()):
+            self._follow(silence, watermark, now, is_blind)
+
+    def restore(self, group: int, since: float) -> None:
+        """Hold a group silent that was silent before a restart, unless it has spoken since."""
+        self._index()
+        row = self._levels.primary(group)
+        if self._sums.last_s[row] <= since + 1.0 and group not in self.open:
+            self.open[group] = Silence(group, row, since, 0.0, 0.0, self._habit.mean_rate[row])
+            self._is_open[self._groups == group] = True
+
+    def _index(self) -> None:
+        """The rows that are judged: each group's primary one, without retired flows."""
+        size = (len(self._levels.groups), self._levels.row_count)
+        if size == self._built:
+            return
+        self._built = size
+        groups = [
+            group
+            for group, names in enumerate(self._levels.groups)
+            if not self._expectations.is_retired(names)
+        ]
+        self._groups = np.array(groups, np.int32)
+        self._rows = np.array([self._levels.primary(group) for group in groups], np.int32)
+        self._is_open = np.isin(self._groups, list(self.open))
+
+    def _open(self, place: int, nats: float, watermark: float) -> None:
+        group, row = int(self._groups[place]), int(self._rows[place])
+        if self._may_be_explained(group, row, watermark) or self._speaks_elsewhere(group, row):
+            return
+        since = float(self._sums.last_s[row])
+        self.open[group] = Silence(group, row, since, nats, 0.0, float(self._habit.mean_rate[row]))
+        self._is_open[place] = True
+
+    def _may_be_explained(self, group: int, row: int, watermark: float) -> bool:
+        """Whether its tenant is going quiet too, and will be proven silent a little later."""
+        names = self._levels.groups[group]
+        if names.level not in {Level.FLOW, Level.TENANT_INTEGRATION} or names.tenant is None:
+            return False
+        parent = self._levels.find(
+            names._replace(
+                level=Level.TENANT, source=None, integration=None, pipeline=None, stage=None
+            )
+        )
+        if parent is None or parent in self.open:
+            return False
+        above = np.array([self._levels.primary(parent)])
+        quiet = watermark - self._sums.last_s[[above[0], row]]
+        if quiet[0] < 0.5 * quiet[1] or not self._evidence.due(above, watermark)[0]:
+            return False
+        bar = self._evidence.bar(above, len(self._levels.flows))
+        nats = self._evidence.nats(above, watermark)
+        return bool(_PARENT_SHARE * bar[0] <= nats[0] < bar[0])
+
+    def _speaks_elsewhere(self, group: int, row: int) -> bool:
+        """Whether a level's other sources speak on a channel that its own row does not count."""
+        names = self._levels.groups[group]
+        if names.level not in {Level.TENANT, Level.PLATFORM}:
+            return False
+        below = [
+            self._levels.primary(member)
+            for member in self._levels.members.get(group, ())
+            if self._levels.groups[member].level in {Level.SOURCE, Level.TENANT}
+        ]
+        newest = self._sums.last_s[below].max() if below else -np.inf
+        return bool(newest > self._sums.last_s[row] + 60.0)
+
+    def _follow(self, silence: Silence, watermark: float, now: float, is_blind: bool) -> None:
+        if self._expectations.is_retired(self._levels.groups[silence.group]):
+            self._end(silence.group, "it is retired")
+            return
+        last = float(self._sums.last_s[silence.row])
+        if last <= silence.since + 1.0:
+            row, since = silence.row, silence.since
+            silence.nats = float(self._evidence.nats(np.array([row]), watermark)[0])
+            silence.expected = self._evidence.expected(row, since, watermark)
+            return
+        if silence.resumed_at is None:
+            silence.resumed_at = last
+        if not is_blind:
+            self._close_if_back(silence, watermark, now)
+
+    def _close_if_back(self, silence: Silence, watermark: float, now: float) -> None:
+        row, resumed_at = silence.row, silence.resumed_at or watermark
+        minute = int(watermark // 60)
+        window = self._sums.window(minute, _RECENT_MINUTES)[:, row]
+        after = np.arange(minute - _RECENT_MINUTES + 1, minute + 1) > silence.since // 60
+        count = float(window[after].sum())
+        interval = max(float(self._evidence.interval_s(np.array([row]))[0]), 20.0)
+        rate = float(self._habit.rate[row, int(watermark // 3600) % WEEK])
+        needed = max(1.0, _FAIR_SHARE * rate * interval / 3600.0)
+        # A sparse sender may be back with a line older than the window.
+        is_back = count >= needed or (needed <= 1.0 and resumed_at > silence.since)
+        if is_back or watermark - resumed_at > _LOW_LEVEL_S:
+            self._end(silence.group, self._back(silence, count, now, is_back))
+
+    def _back(self, silence: Silence, count: float, now: float, is_back: bool) -> str:
+        at = silence.resumed_at or now
+        reason = f"messages came back at {at_utc(at, now)} after {duration(at - silence.since)}"
+        if not is_back:
+            return f"{reason}, at a lower level than before"
+        return f"{reason}: {number(count)} in the last minutes" if count else reason
+
+    def _end(self, group: int, reason: str) -> None:
+        del self.open[group]
+        self.ended[group] = reason
+        self._is_open[self._groups == group] = False

@@ -1,0 +1,221 @@
+"""What every row counted, by the hour for five weeks and by the minute for two hours.
+
+Everything is a sum or a set of bits, so it does not matter in which order or in how many parts it
+arrived. Arrays of an hour are as long as there were rows when it was last touched.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from streamgauge.detect.arrays import Array, Floats, Ints, grown
+from streamgauge.detect.levels import Levels
+from streamgauge.detect.reasons import Reasons
+from streamgauge.model.words import FAILED, Outcome
+
+HOURS_KEPT = 35 * 24
+BITS_KEPT_HOURS = 8 * 24
+"""How long it is known which minutes of an hour were active; before, only how many."""
+MINUTES_KEPT = 128
+EARLIEST_HOUR = 277_778
+"""2001-09-09: a stamp before it is a mistake of the sender (1970 and thereabouts)."""
+_FAILED = [outcome.value for outcome in FAILED]
+
+
+def is_any(column: pa.ChunkedArray, values: list[str]) -> Array:
+    """Which [rows] tags of a dictionary column are one of `values`."""
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(column, pa.ChunkedArray):  # combine_chunks of several dictionaries
+        column = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    wanted = np.isin(np.array(column.dictionary.to_pylist(), dtype=object), values)
+    if not len(wanted):
+        return np.zeros(len(column), bool)
+    return np.asarray(wanted[column.indices.to_numpy(zero_copy_only=False)])
+
+
+class Sums:
+    """Counts of every row: messages, failures, active minutes, first and last stamp."""
+
+    def __init__(self, levels: Levels) -> None:
+        self._levels = levels
+        self.counts: dict[int, Floats] = {}
+        self.failed: dict[int, Floats] = {}
+        self._bits: dict[int, Array] = {}
+        self._active: dict[int, Floats] = {}
+        self.last_s: Floats = np.full(64, -np.inf)
+        """Epoch seconds [rows] of the newest message."""
+        self.tail_s: Floats = np.full(64, 60.0)
+        """Usual seconds [rows] from the newest message of a minute to that minute's end: the
+        reporting interval of a sender that reports several times a minute."""
+        self.first_hour: Ints = np.full(64, np.iinfo(np.int64).max)
+        self.minute_counts: Floats = np.zeros((MINUTES_KEPT, 64), np.float32)
+        self.minute_failed: Floats = np.zeros((MINUTES_KEPT, 64), np.float32)
+        self._slot_minute: Ints = np.full(MINUTES_KEPT, -1, np.int64)
+        self.newest_hour = 0
+        self.newest_failed_minute = -1
+        self.reasons = Reasons()
+
+    def add_minutes(self, table: pa.Table) -> Ints:
+        """Add rows of MINUTES_COLUMNS; returns the rows (unique) whose older hours changed."""
+        minute = table["minute"].to_numpy()
+        outcome = table["outcome"]
+        good = (minute >= EARLIEST_HOUR * 60) & ~is_any(outcome, [Outcome.RETRIED.value])
+        if not good.all():
+            table, minute = table.filter(pa.array(good)), minute[good]
+        if not len(minute):
+            return np.zeros(0, np.int32)
+        self.newest_hour = max(self.newest_hour, int(minute.max()) // 60)
+        flows = self._levels.locate(table)
+        rows = self._levels.flow_rows[flows]
+        self._make_room()
+        counts = table["count"].to_numpy().astype(np.float64)
+        has_failed = is_any(table["outcome"], _FAILED)
+        failed = np.where(has_failed, counts, 0.0)
+        if has_failed.any():
+            self.newest_failed_minute = max(
+                self.newest_failed_minute, int(minute[has_failed].max())
+            )
+            reason = table["reason"].filter(pa.array(has_failed))
+            self.reasons.add(minute[has_failed], flows[has_failed], reason, counts[has_failed])
+        self._note_stamps(rows, table["last_ns"].to_numpy() / 1e9, minute // 60)
+        self._add_to_minutes(minute, rows, counts, failed)
+        return self._add_to_hours(minute, rows, counts, failed)
+
+    def add_hours(self, table: pa.Table) -> None:
+        """Add rows of HOURS_COLUMNS: hours of which the single minutes are not known."""
+        good = ~is_any(table["outcome"], [Outcome.RETRIED.value])
+        table = table.filter(pa.array(good & (table["hour"].to_numpy() >= EARLIEST_HOUR)))
+        if not table.num_rows:
+            return
+        hour = table["hour"].to_numpy()
+        self.newest_hour = max(self.newest_hour, int(hour.max()))
+        rows = self._levels.flow_rows[self._levels.locate(table)]
+        self._make_room()
+        counts = table["count"].to_numpy().astype(np.float64)
+        failed = np.where(is_any(table["outcome"], _FAILED), counts, 0.0)
+        self._note_stamps(rows, table["last_ns"].to_numpy() / 1e9, hour)
+        idle = -np.log1p(-np.minimum(table["active_minutes"].to_numpy() / 60.0, 0.9999))
+        for now, part in _parts(hour):
+            if now <= self.newest_hour - HOURS_KEPT:
+                continue
+            at, times = rows[part].ravel(), rows.shape[1]
+            self._sum(self.counts, now, at, np.repeat(counts[part], times))
+            if failed[part].any():
+                self._sum(self.failed, now, at, np.repeat(failed[part], times))
+            # Several parts in one hour: as if their minutes were independent of each other.
+            quiet = np.zeros(self._levels.row_count)
+            np.add.at(quiet, at, np.repeat(idle[part], times))
+            self._active[now] = np.round(60.0 * -np.expm1(-quiet)).astype(np.float32)
+
+    def active(self, hour: int) -> Floats:
+        """Active minutes [rows, at most] of an hour: in how many there was a message."""
+        bits, known = self._bits.get(hour), self._active.get(hour)
+        if bits is None:
+            return known if known is not None else np.zeros(0, np.float32)
+        seen = np.bitwise_count(bits).astype(np.float32)
+        if known is not None:
+            seen[: len(known)] = np.maximum(seen[: len(known)], known)
+        return seen
+
+    def bits(self, hour: int) -> Array:
+        """uint64 [rows, at most]: bit m is set if there was a message in minute m."""
+        return self._bits.get(hour, np.zeros(0, np.uint64))
+
+    def window(self, until_minute: int, minutes: int, failed: bool = False) -> Floats:
+        """float32 [minutes, rows]: what each of the minutes up to `until_minute` counted."""
+        wanted = np.arange(until_minute - minutes + 1, until_minute + 1)
+        slots = wanted % MINUTES_KEPT
+        values = (self.minute_failed if failed else self.minute_counts)[slots]
+        values = values[:, : self._levels.row_count]
+        values[self._slot_minute[slots] != wanted] = 0.0
+        return values
+
+    def forget_old(self) -> None:
+        """Drop what is older than is kept."""
+        for hour in [h for h in self.counts if h <= self.newest_hour - HOURS_KEPT]:
+            for kept in (self.counts, self.failed, self._active):
+                kept.pop(hour, None)
+        for hour in [h for h in self._bits if h <= self.newest_hour - BITS_KEPT_HOURS]:
+            self._active[hour] = self.active(hour)
+            del self._bits[hour]
+
+    def _make_room(self) -> None:
+        rows = self._levels.row_count
+        self.last_s = grown(self.last_s, rows, -np.inf)
+        self.tail_s = grown(self.tail_s, rows, 60.0)
+        self.first_hour = grown(self.first_hour, rows, np.iinfo(np.int64).max)
+        if rows > self.minute_counts.shape[1]:
+            self.minute_counts = np.ascontiguousarray(grown(self.minute_counts.T, rows, 0).T)
+            self.minute_failed = np.ascontiguousarray(grown(self.minute_failed.T, rows, 0).T)
+
+    def _note_stamps(self, rows: Ints, stamps: Floats, hours: Ints) -> None:
+        times = rows.shape[1]
+        flat = rows.ravel()
+        touched = np.unique(flat)
+        old = self.last_s[touched]
+        np.maximum.at(self.last_s, flat, np.repeat(stamps, times))
+        new = self.last_s[touched]
+        # The stamp that was newest when a later minute began was the last one of its minute.
+        with np.errstate(invalid="ignore"):  # of the very first message there is no older one
+            ended = (new // 60 > old // 60) & (new - old < 7200.0)
+        rows_ended, tail = touched[ended], 60.0 - old[ended] % 60.0
+        self.tail_s[rows_ended] += 0.2 * (tail - self.tail_s[rows_ended])
+        fresh = np.where(hours > self.newest_hour - HOURS_KEPT, hours, np.iinfo(np.int64).max)
+        np.minimum.at(self.first_hour, flat, np.repeat(fresh, times))
+
+    def _add_to_minutes(self, minute: Ints, rows: Ints, counts: Floats, failed: Floats) -> None:
+        newest = max(int(self._slot_minute.max()), int(minute.max()))
+        recent = minute > newest - MINUTES_KEPT
+        minute, rows = minute[recent], rows[recent]
+        counts, failed = counts[recent], failed[recent]
+        for now in np.unique(minute):
+            slot = now % MINUTES_KEPT
+            if self._slot_minute[slot] != now:
+                self._slot_minute[slot] = now
+                self.minute_counts[slot] = self.minute_failed[slot] = 0.0
+        slots = np.repeat(minute % MINUTES_KEPT, rows.shape[1])
+        np.add.at(self.minute_counts, (slots, rows.ravel()), np.repeat(counts, rows.shape[1]))
+        if failed.any():
+            np.add.at(self.minute_failed, (slots, rows.ravel()), np.repeat(failed, rows.shape[1]))
+
+    def _add_to_hours(self, minute: Ints, rows: Ints, counts: Floats, failed: Floats) -> Ints:
+        late: list[Ints] = []
+        bit = np.left_shift(np.uint64(1), (minute % 60).astype(np.uint64))
+        for now, part in _parts(minute // 60):
+            if now <= self.newest_hour - HOURS_KEPT:
+                continue
+            at, times = rows[part].ravel(), rows.shape[1]
+            self._sum(self.counts, now, at, np.repeat(counts[part], times))
+            if failed[part].any():
+                self._sum(self.failed, now, at, np.repeat(failed[part], times))
+            bits = self._slab(self._bits, now, np.uint64)
+            np.bitwise_or.at(bits, at, np.repeat(bit[part], times))
+            if now < self.newest_hour - 1:
+                late.append(np.unique(at))
+        return np.unique(np.concatenate(late)) if late else np.zeros(0, np.int32)
+
+    def _sum(self, slabs: dict[int, Floats], hour: int, rows: Ints, values: Floats) -> None:
+        np.add.at(self._slab(slabs, hour, np.float32), rows, values)
+
+    def _slab(self, slabs: dict[int, Array], hour: int, dtype: type) -> Array:
+        rows = self._levels.row_count
+        slab = slabs.get(hour)
+        if slab is None:
+            slab = slabs[hour] = np.zeros(rows, dtype)
+        elif len(slab) < rows:
+            slab = slabs[hour] = np.concatenate([slab, np.zeros(rows - len(slab), dtype)])
+        return slab
+
+
+def _parts(keys: Ints) -> list[tuple[int, Ints]]:
+    """Each distinct key with the places where it stands."""
+    if not len(keys):
+        return []
+    if keys[0] == keys[-1] and (keys == keys[0]).all():
+        return [(int(keys[0]), np.arange(len(keys)))]
+    order = np.argsort(keys, kind="stable")
+    distinct, starts = np.unique(keys[order], return_index=True)
+    return list(zip(distinct.tolist(), np.split(order, starts[1:]), strict=True))

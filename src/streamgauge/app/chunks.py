@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from streamgauge.model.errors import PayloadError
 
@@ -46,9 +47,12 @@ def _read_file(path: Path) -> Iterator[tuple[Path, int, bytes]]:
 
 
 def _open(path: Path, stack: ExitStack) -> IO[bytes]:
-    raw = sys.stdin.buffer if str(path) == "-" else stack.enter_context(path.open("rb"))
+    number = os.open(path, os.O_RDONLY) if str(path) != "-" else os.dup(sys.stdin.fileno())
+    raw = stack.enter_context(os.fdopen(number, "rb"))
     if raw.peek(2)[:2] == b"\x1f\x8b":
-        return stack.enter_context(gzip.open(raw))
+        unzipped = gzip.GzipFile(fileobj=raw)
+        stack.callback(unzipped.close)
+        return cast(IO[bytes], unzipped)
     return raw
 
 

@@ -7,18 +7,20 @@ the questions of the user's own rules.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from streamgauge.alert.incidents import Change, step
+import structlog
+
+from streamgauge.alert.incidents import step
+from streamgauge.alert.policy import IncidentPolicy
 from streamgauge.alert.rules import MetricSource, Rule, evaluate_rules
 from streamgauge.detect.detector import Detector
-from streamgauge.model.feed import Delta
+from streamgauge.model.change import Change
 from streamgauge.model.finding import Finding
 from streamgauge.model.incident import Incident
 from streamgauge.model.words import IncidentState
 
-RULES_EVERY_S = 10.0
-"""Rules ask the store, so that replay does not ask at every tick of a long history."""
+log = structlog.get_logger()
 
 
 def new_id() -> str:
@@ -38,26 +40,41 @@ class Judge:
     ) -> None:
         self.detector = detector
         self._rules, self._metrics, self._make_id = rules, metrics, make_id
-        self.incidents: dict[str, Incident] = {}
-        """By key: the open ones, and those closed so recently that they may reopen."""
+        self.policy = IncidentPolicy()
+        self.open: dict[str, Incident] = {}
+        """By key: every incident that is not closed."""
+        self.closed: dict[str, Incident] = {}
+        """By key: those that may reopen, because they closed a moment ago or are held."""
 
-    def decide(self, delta: Delta, now: float) -> list[Change]:
-        """Take in what was stored, and say what changes at `now` (epoch seconds)."""
-        self.detector.observe(delta)
+    def decide(self, now: float) -> list[Change]:
+        """What changes at `now` (epoch seconds), by all that the detector has observed."""
         findings = self.detector.evaluate(now) + self._rule_findings(now)
-        return step(self.incidents, findings, now, self._make_id)
+        self._forget_old(now)
+        return step(self.open, findings, now, self._make_id, self.closed, self.policy)
 
-    def accept(self, changes: Sequence[Change]) -> None:
-        """The changes are kept for good: go on from them."""
-        for change in changes:
-            self.incidents[change.incident.key] = change.incident
+    def take_up(self, open_now: dict[str, Incident], closed: dict[str, Incident]) -> None:
+        """Go on from what is kept: the open incidents, and those that may reopen, by key."""
+        self.open, self.closed = open_now, closed
+
+    def accept(self, incidents: Iterable[Incident]) -> None:
+        """These are kept for good: go on from them."""
+        for incident in incidents:
+            is_closed = incident.state is IncidentState.CLOSED
+            (self.closed if is_closed else self.open)[incident.key] = incident
+            (self.open if is_closed else self.closed).pop(incident.key, None)
+
+    def _forget_old(self, now: float) -> None:
+        self.closed = {
+            key: incident
+            for key, incident in self.closed.items()
+            if incident.is_held or now - (incident.closed_at or 0.0) <= self.policy.reopen_within_s
+        }
 
     def _rule_findings(self, now: float) -> list[Finding]:
         if not self._rules or self._metrics is None:
             return []
-        open_keys = {
-            key
-            for key, incident in self.incidents.items()
-            if incident.state is not IncidentState.CLOSED
-        }
-        return evaluate_rules(self._rules, self._metrics, now, open_keys)
+        return evaluate_rules(self._rules, self._metrics, now, self.open, _tell_unjudged)
+
+
+def _tell_unjudged(rule: Rule, error: Exception) -> None:
+    log.warning("a rule cannot be judged", rule=rule.name, error=str(error))

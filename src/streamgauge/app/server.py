@@ -9,7 +9,7 @@ import asyncio
 import errno
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
@@ -44,9 +44,7 @@ def _explain(listen: str, error: OSError) -> str:
     return f"cannot listen on {listen} ({error.strerror}): give an address of this machine"
 
 
-async def serve(
-    application: ASGIApp, host: str, port: int, on_started: Callable[[], Awaitable[None]]
-) -> None:
+async def serve(application: ASGIApp, host: str, port: int, on_started: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; `on_started` runs once connections are taken."""
     server = Server(
         application,
@@ -62,7 +60,7 @@ async def serve(
         loop.add_signal_handler(number, server.stop)
     serving = asyncio.create_task(server.serve())
     await _until_connectable(host, port, serving)
-    await on_started()
+    on_started()
     await serving
 
 

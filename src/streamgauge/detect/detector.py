@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -209,7 +210,7 @@ _LEVELS: Mapping[tuple[bool, ...], Level] = {
 def _remembered(key: str, since: float) -> Finding:
     """A finding known by its key only; enough to say that it is over."""
     kind, *scope = key.split("/", 5)
-    parts = [None if part == "*" else part for part in scope[:4]]
+    parts = [None if part == "*" else unquote(part) for part in scope[:4]]
     return Finding(
         Kind(kind),
         Scope(*parts),
@@ -217,5 +218,5 @@ def _remembered(key: str, since: float) -> Finding:
         Suspected.UNKNOWN,
         since,
         "open before a restart",
-        subject=scope[4] if len(scope) > 4 else "",
+        subject=unquote(scope[4]) if len(scope) > 4 else "",
     )

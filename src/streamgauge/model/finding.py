@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from streamgauge.model.flow import Scope
 from streamgauge.model.words import Kind, Severity, Suspected
@@ -40,5 +41,6 @@ class Finding:
 
     @property
     def key(self) -> str:
-        """Names the trouble; at most one incident is open for a key."""
-        return "/".join((self.kind, *(part or "*" for part in self.scope), self.subject))
+        """Names the trouble; at most one incident is open for a key. Parts are percent-encoded."""
+        parts = ("*" if part is None else quote(part, safe="") for part in self.scope)
+        return "/".join((self.kind, *parts, quote(self.subject, safe="")))

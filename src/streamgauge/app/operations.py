@@ -1,0 +1,64 @@
+"""How the process itself is doing: reasons for not being ready, and our own metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import GC_COLLECTOR, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+
+from streamgauge.app.watch import Watch
+from streamgauge.receive import metrics as receive_metrics
+from streamgauge.state.state import State
+from streamgauge.store import Store
+from streamgauge.web.ports import Expectation
+
+
+class SelfCollector:
+    """Our parts' numbers, read when `/metrics` is asked."""
+
+    def __init__(self, store: Store, watch: Watch, state: State) -> None:
+        self._store, self._watch, self._state = store, watch, state
+
+    def collect(self) -> Iterator[Metric]:
+        """Gauges and counters, `_total` in the name of every counter."""
+        values = {f"streamgauge_store_{name}": value for name, value in self._store.stats().items()}
+        lag = self._store.lag()
+        values["streamgauge_lag_lines"] = lag.lines
+        values["streamgauge_lag_seconds"] = lag.seconds
+        values["streamgauge_detect_turns_total"] = self._watch.turns_total
+        values["streamgauge_detect_turns_failed_total"] = self._watch.failed_total
+        values["streamgauge_detect_turn_seconds"] = self._watch.last_turn_s
+        for name, value in values.items():
+            yield _metric(name, value)
+
+
+def _metric(name: str, value: float) -> Metric:
+    words = name.removeprefix("streamgauge_").replace("_", " ")
+    if name.endswith("_total"):
+        return CounterMetricFamily(name.removesuffix("_total"), words, value=value)
+    return GaugeMetricFamily(name, words, value=value)
+
+
+class OwnOperations:
+    """What `web` asks about the process (its `Operations`)."""
+
+    def __init__(self, store: Store, watch: Watch, state: State) -> None:
+        self._store, self._watch = store, watch
+        self._registry = CollectorRegistry()
+        self._registry.register(SelfCollector(store, watch, state))
+        ProcessCollector(registry=self._registry)
+        self._registry.register(GC_COLLECTOR)
+
+    def problems(self) -> list[str]:
+        """Why writes and queries are not served, in words; empty when they are."""
+        return self._store.problems()
+
+    def prometheus(self) -> bytes:
+        """Our own metrics in Prometheus' text format."""
+        return generate_latest(self._registry) + generate_latest(receive_metrics.REGISTRY)
+
+    def expectation(self, tenant: str) -> Expectation | None:
+        """How often a customer usually speaks; None until its habit is known."""
+        return self._watch.expectation(tenant)

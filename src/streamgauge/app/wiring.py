@@ -1,0 +1,129 @@
+"""From the configuration to the settings of each part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streamgauge.alert.rules import Rule
+from streamgauge.app.config import DeclaredFlow, Notify, NotifyOpsgenie, NotifyWebhook
+from streamgauge.app.configuration import Configuration
+from streamgauge.detect.expectations import Declared, Expectations
+from streamgauge.model.flow import Scope
+from streamgauge.page.notifiers.build import NotifierSettings
+from streamgauge.page.notifiers.log import LogSettings
+from streamgauge.page.notifiers.opsgenie import OpsgenieSettings
+from streamgauge.page.notifiers.webhook import WebhookSettings
+from streamgauge.page.routing import Recipient, Router
+from streamgauge.receive.limits import ReceiveLimits
+from streamgauge.store import StoreSettings
+
+
+def store_url(configuration: Configuration) -> str:
+    """The engine's address; the default is a folder in the data folder."""
+    return configuration.store.url or f"chdb://{data_folder(configuration) / 'store'}"
+
+
+def state_url(configuration: Configuration) -> str:
+    """The database of incidents; the default is a file in the data folder."""
+    default = f"sqlite:///{data_folder(configuration) / 'state.sqlite3'}"
+    return configuration.state.url or default
+
+
+def data_folder(configuration: Configuration) -> Path:
+    """Where everything is kept, as an absolute path."""
+    return Path(configuration.server.data).expanduser().resolve()
+
+
+def public_url(configuration: Configuration, port: int) -> str:
+    """How people reach the pages."""
+    server = configuration.server
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    return (server.public_url or f"http://{host}:{port}").rstrip("/")
+
+
+def store_settings(configuration: Configuration) -> StoreSettings:
+    """Limits of the store."""
+    store = configuration.store
+    return StoreSettings(
+        journal_max_bytes=store.journal,
+        fsync=store.fsync,
+        raw_retention_s=store.raw_retention,
+    )
+
+
+def receive_limits(configuration: Configuration) -> ReceiveLimits:
+    """Limits of what is taken in."""
+    receive = configuration.receive
+    return ReceiveLimits(
+        max_body_bytes=receive.max_body,
+        max_new_series_per_tenant_hour=receive.max_new_series_per_tenant_hour,
+    )
+
+
+def expectations(configuration: Configuration) -> Expectations:
+    """The flows that are declared or retired."""
+    return Expectations(
+        declared=tuple(
+            Declared(_scope(flow), flow.first_message_within)
+            for flow in configuration.flow
+            if not flow.retired
+        ),
+        retired=tuple(_scope(flow) for flow in configuration.flow if flow.retired),
+    )
+
+
+def rules(configuration: Configuration) -> list[Rule]:
+    """The user's thresholds."""
+    return [
+        Rule(
+            name=rule.name or _rule_name(rule.metric, rule.above, rule.below),
+            metric=rule.metric,
+            by=rule.by,
+            above=rule.above,
+            below=rule.below,
+            for_s=rule.for_s,
+            severity=rule.severity,
+        )
+        for rule in configuration.rule
+    ]
+
+
+def _rule_name(metric: str, above: float | None, below: float | None) -> str:
+    return f"{metric} above {above:g}" if above is not None else f"{metric} below {below:g}"
+
+
+def notifiers(configuration: Configuration) -> dict[str, NotifierSettings]:
+    """What each notifier is, by its name."""
+    return {name: _notifier(notify) for name, notify in _named(configuration).items()}
+
+
+def router(configuration: Configuration) -> Router:
+    """Which incidents go to which notifier."""
+    return Router(
+        [
+            Recipient(name, frozenset(notify.severities))
+            for name, notify in _named(configuration).items()
+        ]
+    )
+
+
+def _named(configuration: Configuration) -> dict[str, Notify]:
+    """The name in the file, or the kind; its place is added where that is taken."""
+    named: dict[str, Notify] = {}
+    for place, notify in enumerate(configuration.notify, start=1):
+        name = notify.name or notify.kind
+        named[f"{name}-{place}" if name in named else name] = notify
+    return named
+
+
+def _notifier(notify: Notify) -> NotifierSettings:
+    if isinstance(notify, NotifyOpsgenie):
+        return OpsgenieSettings(str(notify.url), notify.api_key.get_secret_value())
+    if isinstance(notify, NotifyWebhook):
+        headers = {name: value.get_secret_value() for name, value in notify.headers.items()}
+        return WebhookSettings(str(notify.url), headers)
+    return LogSettings()
+
+
+def _scope(flow: DeclaredFlow) -> Scope:
+    return Scope(flow.tenant, flow.source, flow.integration, flow.pipeline)

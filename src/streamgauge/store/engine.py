@@ -1,8 +1,9 @@
-"""Connections to ClickHouse: chDB embedded, or a server. One connection a thread.
+"""Connections to ClickHouse: chDB embedded, or a server.
 
 Queries on one connection are serialised, and one connection must not be asked while it streams;
-connections of one path share an engine. All of them are closed before the process leaves, or the
-engine's shutdown raises.
+connections of one path share an engine and are truly concurrent. So every call borrows a
+connection for itself. All of them are closed before the process leaves, or the engine's shutdown
+raises.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Parameters = Mapping[str, object]
 
 
 class Engine:
-    """Runs SQL. Thread-safe: every thread gets a connection of its own."""
+    """Runs SQL. Thread-safe: as many connections as there are calls at the same time."""
 
     def __init__(self, url: str, settings: StoreSettings) -> None:
         self._url = url
@@ -37,10 +38,10 @@ class Engine:
             "output_format_arrow_string_as_string": 1,
             "output_format_arrow_low_cardinality_as_dictionary": 0,
         }
-        self._local = threading.local()
-        self._guard = threading.Lock()
-        self._clients: list[Client] = []
-        self._closed = False
+        self._guard = threading.Condition()
+        self._idle: list[Client] = []
+        self._borrowed = 0
+        self._is_open = False
 
     def open(self) -> None:
         """Connect once, to tell early what is wrong.
@@ -48,26 +49,26 @@ class Engine:
         Raises:
             StoreError: the engine cannot be reached or opened.
         """
-        self._closed = False
-        self._client()
+        self._is_open = True
+        with self._client():
+            pass
 
     def close(self) -> None:
-        """Close every thread's connection; the threads must not ask any more."""
+        """Wait for the calls under way, then close every connection; later calls are refused."""
         with self._guard:
-            self._closed = True
-            clients, self._clients = self._clients, []
-            self._local = threading.local()
+            self._is_open = False
+            self._guard.wait_for(lambda: self._borrowed == 0)
+            clients, self._idle = self._idle, []
         for client in clients:
             client.close()
 
     def query(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
-        """The answer as Arrow. Parameters are bound by the server: `{name:Type}`.
+        """The answer as Arrow. Parameters are bound by the engine: `{name:Type}`.
 
         Raises:
             StoreError: the engine refused, or the time limit passed.
         """
-        client = self._client()
-        with _engine_errors():
+        with self._client() as client:
             answer = client.raw_query(sql, parameters=dict(parameters or {}), fmt="ArrowStream")
         return pa.ipc.open_stream(answer).read_all() if answer else pa.table({})
 
@@ -77,8 +78,7 @@ class Engine:
         Raises:
             StoreError: the engine refused.
         """
-        client = self._client()
-        with _engine_errors():
+        with self._client() as client:
             client.command(sql, parameters=dict(parameters or {}))
 
     def insert(self, table_name: str, rows: pa.Table, token: str) -> None:
@@ -87,30 +87,33 @@ class Engine:
         Raises:
             StoreError: the engine refused.
         """
-        client = self._client()
         settings = {
             "insert_deduplication_token": token,
             "max_execution_time": 0,
             "optimize_on_insert": 0,  # rollups come summed already
         }
-        with _engine_errors():
+        with self._client() as client:
             client.insert_arrow(table_name, rows, settings=settings)
 
-    def _client(self) -> Client:
-        client: Client | None = getattr(self._local, "client", None)
-        if client is None:
-            client = self._connect()
-            self._local.client = client
-        return client
-
-    def _connect(self) -> Client:
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
         with self._guard:
-            if self._closed:
+            if not self._is_open:
                 raise StoreError("the store is closed", permanent=True)
+            client = self._idle.pop() if self._idle else None
+            self._borrowed += 1
+        try:
             with _engine_errors():
-                client = clickhouse_connect.get_client(dsn=self._url, settings=self._settings)
-            self._clients.append(client)
-        return client
+                client = client or clickhouse_connect.get_client(
+                    dsn=self._url, settings=self._settings
+                )
+                yield client
+        finally:
+            with self._guard:
+                self._borrowed -= 1
+                if client is not None:
+                    self._idle.append(client)
+                self._guard.notify_all()
 
 
 @contextmanager

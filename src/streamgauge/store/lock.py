@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from streamgauge.model.errors import ConfigError
-from streamgauge.store.journal import disk_error
+from streamgauge.store.journalfiles import disk_error
 
 
 class FolderLock:

@@ -7,6 +7,7 @@ many.
 
 from __future__ import annotations
 
+import errno
 import os
 from hashlib import blake2b
 from pathlib import Path
@@ -56,9 +57,25 @@ class RetryKeys:
         if key in self._hours.setdefault(hour, set()):
             return
         self._hours[hour].add(key)
-        os.write(self._descriptor_of(hour), key)
+        self._log(key, hour)
         if len(self) > self._max_count and len(self._hours) > 1:
             self._drop(min(self._hours))
+
+    def _log(self, key: bytes, hour: int) -> None:
+        descriptor = self._descriptor_of(hour)
+        try:
+            is_whole = os.write(descriptor, key) == KEY_BYTES
+        finally:
+            size = os.fstat(descriptor).st_size
+            if size % KEY_BYTES:  # a full disk took part of it
+                os.ftruncate(descriptor, size - size % KEY_BYTES)
+        if not is_whole:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def sync(self) -> None:
+        """Make what was added survive a power cut: the journal is about to forget it."""
+        if self._file_descriptor >= 0:
+            os.fdatasync(self._file_descriptor)
 
     def close(self) -> None:
         """Close the open file."""

@@ -17,6 +17,7 @@ from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta, History
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.store import columns, queries
+from streamgauge.store.durability import set_durability
 from streamgauge.store.engine import Engine
 from streamgauge.store.feed import FeedBuffer
 from streamgauge.store.journal import Journal
@@ -69,10 +70,9 @@ class Store:
         try:
             self._engine.open()
             migrate(self._engine)
+            set_durability(self._engine, self._settings.fsync)
             self._journal = self._open_journal()
-            self._writer = Writer(
-                self._journal, self._engine, self._feed.add, self._clock, self._settings
-            )
+            self._writer = Writer(self._journal, self._engine, self._feed.add, self._settings)
             self._replayed_seq = self._journal.last_seq
             self._writer.replay_begun()
             self._writer.start()
@@ -133,6 +133,8 @@ class Store:
         """
         journal = self._opened_journal()
         body = _body_of(parsed, retry_key, received_at)
+        if not body.line_count:
+            return True
         try:
             is_new = journal.append(body)
         except StoreError as error:
@@ -252,10 +254,11 @@ class Store:
             return {}
         bodies, lines = self._journal.pending()
         return {
-            "journal_bytes": float(self._journal.size_bytes),
+            "journal_bytes": float(self._journal.files.size_bytes),
+            "journal_waiting_bytes": float(self._journal.waiting_bytes),
             "journal_max_bytes": float(self._settings.journal_max_bytes),
-            "journal_files": float(self._journal.file_count),
-            "journal_damaged_bytes": float(self._journal.damaged_bytes),
+            "journal_files": float(self._journal.files.count),
+            "journal_damaged_bytes": float(self._journal.files.damaged_bytes),
             "waiting_bodies": float(bodies),
             "waiting_lines": float(lines),
             "inserted_lines_total": float(self._writer.inserted_lines),

@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 
-from streamgauge.model.clock import Clock
 from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta
 from streamgauge.store.engine import Engine
@@ -34,10 +33,9 @@ class Writer:
         journal: Journal,
         engine: Engine,
         add_delta: Callable[[Delta], None],
-        clock: Clock,
         settings: StoreSettings,
     ) -> None:
-        self._journal, self._engine, self._clock = journal, engine, clock
+        self._journal, self._engine = journal, engine
         self._add_delta, self._settings = add_delta, settings
         self.inserting = threading.Lock()
         self.inserted_lines = 0

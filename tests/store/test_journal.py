@@ -1,0 +1,203 @@
+"""The journal alone: what comes back after a crash, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.store.lines import DEFAULTS, table_of
+
+from streamgauge.model.errors import Overloaded, StoreError
+from streamgauge.store import columns
+from streamgauge.store.journal import Border, Journal
+from streamgauge.store.records import Body
+from streamgauge.store.retrykeys import RetryKeys, digest
+
+NOW = 1_764_000_000.0
+NOTHING = (
+    columns.QUEUE.empty_table(),
+    columns.POINTS.empty_table(),
+    columns.REJECTED.empty_table(),
+)
+
+
+def body_of(tenant: str, lines: int = 1, key: bytes = b"") -> Body:
+    rows = [{"tenant": tenant, "time_ns": number} for number in range(lines)]
+    messages = table_of(rows, columns.MESSAGES, DEFAULTS)
+    return Body(messages, *NOTHING, received_at=NOW, retry_key=digest(key) if key else b"")
+
+
+def opened(folder: Path, now: float = NOW, max_bytes: int = 2**30, held: int = 0) -> Journal:
+    keys = RetryKeys(folder, max_count=1000)
+    journal = Journal(folder, max_bytes, held, fsync=False, keys=keys, first_seq=1)
+    journal.open(now)
+    return journal
+
+
+def tenants(journal: Journal) -> list[str]:
+    entries = journal.next_bodies(10**9)
+    return [journal.load(entry).messages.column("tenant")[0].as_py() for entry in entries]
+
+
+def newest_file(folder: Path) -> Path:
+    return max(folder.glob("*.journal"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data(), count=st.integers(1, 6))
+def test_wherever_the_newest_file_is_torn_the_whole_bodies_before_it_come_back(
+    data: st.DataObject, count: int
+) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        journal, ends = opened(folder), [0]
+        for number in range(count):
+            journal.append(body_of(f"t{number}", lines=number + 1))
+            ends.append(journal.files.size_bytes)
+        journal.close()
+        cut = data.draw(st.integers(0, ends[-1]))
+        os.truncate(newest_file(folder), cut)
+        again = opened(folder)
+        whole = sum(end <= cut for end in ends) - 1
+        assert tenants(again) == [f"t{number}" for number in range(whole)]
+        assert again.files.size_bytes == ends[whole], "the torn tail is cut off"
+        again.append(body_of("next"))
+        assert tenants(again)[-1] == "next"
+        assert again.last_seq == whole + 1
+        again.close()
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_flipped_byte_never_comes_back_as_lines(data: st.DataObject) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        journal, ends = opened(folder), [0]
+        for number in range(3):
+            journal.append(body_of(f"t{number}"))
+            ends.append(journal.files.size_bytes)
+        journal.close()
+        at = data.draw(st.integers(0, ends[-1] - 1))
+        content = bytearray(newest_file(folder).read_bytes())
+        content[at] ^= 1 << data.draw(st.integers(0, 7))
+        newest_file(folder).write_bytes(content)
+        again = opened(folder)
+        whole = sum(end <= at for end in ends) - 1
+        assert tenants(again) == [f"t{number}" for number in range(whole)]
+        again.close()
+
+
+def test_a_border_is_found_again_with_its_token_and_its_bodies(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    for name in "abcd":
+        journal.append(body_of(name))
+    journal.draw_border(Border(1, 2, "token one"))
+    journal.finish(2)
+    journal.draw_border(Border(3, 3, "token two"))
+    journal.close()
+    again = opened(tmp_path)
+    border = again.known_border()
+    assert border == Border(3, 3, "token two")
+    assert [entry.seq for entry in again.bodies_of(border)] == [3]
+    assert tenants(again) == ["c", "d"]
+    again.close()
+
+
+def test_what_is_done_is_forgotten_and_counting_goes_on_over_a_restart(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.files.file_max_bytes = 1
+    for name in "abc":
+        journal.append(body_of(name))
+    assert journal.files.count == 3
+    journal.finish(3)
+    assert journal.files.count == 1
+    assert journal.pending() == (0, 0)
+    journal.close()
+    again = opened(tmp_path)
+    assert again.pending() == (0, 0)
+    again.append(body_of("d"))
+    assert [entry.seq for entry in again.next_bodies(10)] == [4]
+    again.close()
+
+
+def test_bodies_beyond_the_memory_allowed_are_read_back_from_disk(tmp_path: Path) -> None:
+    journal = opened(tmp_path, held=1)
+    journal.append(body_of("on disk", lines=3))
+    entry = journal.next_bodies(10)[0]
+    assert entry.body is None
+    assert journal.load(entry).messages.num_rows == 3
+    journal.close()
+
+
+def test_a_full_budget_is_refused_until_the_engine_has_caught_up(tmp_path: Path) -> None:
+    journal = opened(tmp_path, max_bytes=10_000)
+    journal.files.file_max_bytes = 1
+    assert journal.append(body_of("x", lines=10, key=b"first"))
+    refused_key = b"second"
+    with pytest.raises(Overloaded, match="send again later") as refused:
+        journal.append(body_of("x", lines=10, key=refused_key))
+    assert refused.value.retry_after_s > 0
+    journal.finish(journal.last_seq)
+    journal.append(body_of("fits again", lines=10, key=b"other"))
+    assert journal.append(body_of("x", key=refused_key)), "what was refused is not a known retry"
+    journal.close()
+
+
+def test_a_retry_is_known_over_a_restart_for_a_day(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    assert journal.append(body_of("a", key=b"k"))
+    assert not journal.append(body_of("a", key=b"k"))
+    assert journal.append(body_of("a")), "without a key nothing is a retry"
+    journal.finish(2)
+    journal.close()
+    for now, is_known in ((NOW + 86_400, True), (NOW + 86_400 + 3600, False)):
+        again = opened(tmp_path, now)
+        assert (digest(b"k") in again.keys) is is_known
+        again.close()
+
+
+def test_a_key_is_known_again_though_its_log_was_lost_before_the_body_was_inserted(
+    tmp_path: Path,
+) -> None:
+    journal = opened(tmp_path)
+    journal.append(body_of("a", key=b"k"))
+    journal.close()
+    for log in tmp_path.glob("keys-*.log"):
+        log.unlink()
+    again = opened(tmp_path)
+    assert not again.append(body_of("a", key=b"k"))
+    again.close()
+
+
+def test_keys_are_bounded_and_the_oldest_hours_go_first(tmp_path: Path) -> None:
+    keys = RetryKeys(tmp_path, max_count=3)
+    for number in range(5):
+        keys.add(digest(b"%d" % number), NOW + number * 3600)
+    assert len(keys) == 3
+    assert digest(b"0") not in keys
+    assert digest(b"4") in keys
+    keys.close()
+
+
+def test_a_folder_that_is_a_file_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="file"):
+        opened(tmp_path / "file")
+
+
+def test_damage_in_an_older_file_is_told_and_the_later_ones_are_read(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.files.file_max_bytes = 1
+    for name in "abc":
+        journal.append(body_of(name))
+    journal.close()
+    oldest = min(tmp_path.glob("*.journal"))
+    oldest.write_bytes(b"x" + oldest.read_bytes()[1:])
+    again = opened(tmp_path)
+    assert tenants(again) == ["b", "c"]
+    assert again.files.damaged_bytes > 0
+    again.close()

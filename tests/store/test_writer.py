@@ -1,0 +1,124 @@
+"""The writer against an engine that fails in the middle of a segment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from tests.store.test_journal import body_of, opened
+
+from streamgauge.model.errors import StoreError
+from streamgauge.store import StoreSettings
+from streamgauge.store.engine import Engine
+from streamgauge.store.feed import FeedBuffer
+from streamgauge.store.journal import Journal
+from streamgauge.store.migrate import migrate
+from streamgauge.store.writer import Writer
+
+pytestmark = pytest.mark.chdb
+SETTINGS = StoreSettings(segment_max_wait_s=0.0)
+
+
+class FailingEngine(Engine):
+    """Lets a number of inserts pass, then refuses; knows what it was given."""
+
+    def __init__(self, engine: Engine, passes: int) -> None:
+        self._engine, self._passes = engine, passes
+        self.inserts: list[tuple[str, str]] = []
+
+    def insert(self, table_name: str, rows: pa.Table, token: str) -> None:
+        if len(self.inserts) >= self._passes:
+            raise StoreError("the engine refused: on purpose", permanent=False)
+        self.inserts.append((table_name, token))
+        self._engine.insert(table_name, rows, token)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    opened_engine = Engine(f"chdb://{tmp_path}/engine", SETTINGS)
+    opened_engine.open()
+    migrate(opened_engine)
+    yield opened_engine
+    opened_engine.close()
+
+
+def writer_of(journal: Journal, engine: Engine, feed: FeedBuffer) -> Writer:
+    return Writer(journal, engine, feed.add, SETTINGS)
+
+
+def lines(engine: Engine, sql: str) -> int:
+    return int(engine.query(f"SELECT {sql} AS n").column("n")[0].as_py() or 0)
+
+
+@pytest.mark.parametrize("passes", [0, 1, 2, 3])
+def test_a_segment_broken_off_after_some_tables_counts_once_when_it_is_sent_again(
+    tmp_path: Path, engine: Engine, passes: int
+) -> None:
+    journal, feed = opened(tmp_path / "journal"), FeedBuffer(1000)
+    journal.append(body_of("a", lines=70))
+    failing = FailingEngine(engine, passes)
+    writer = writer_of(journal, failing, feed)
+    writer.start()
+    assert not writer.flush(0.2)
+    assert "on purpose" in writer.problem
+    journal.append(body_of("b", lines=5))
+    writer.stop()
+    journal.close()
+    assert feed.row_count == 0, "what is not inserted is not told to detection"
+
+    again = opened(tmp_path / "journal")
+    border = again.known_border()
+    assert border is not None
+    assert all(token == border.token for _, token in failing.inserts)
+    writer = writer_of(again, engine, feed)
+    writer.replay_begun()
+    writer.start()
+    assert writer.flush(30)
+    writer.stop()
+    assert lines(engine, "(SELECT count() FROM messages)") == 75
+    assert lines(engine, "(SELECT sum(count) FROM minute)") == 75
+    assert lines(engine, "(SELECT sum(lines) FROM seen_minute)") == 75
+    assert again.pending() == (0, 0)
+    again.close()
+
+
+def test_inserting_goes_on_by_itself_when_the_engine_does(tmp_path: Path, engine: Engine) -> None:
+    journal, feed = opened(tmp_path / "journal"), FeedBuffer(1000)
+    journal.append(body_of("a", lines=3))
+    failing = FailingEngine(engine, passes=1)
+    writer = writer_of(journal, failing, feed)
+    writer.start()
+    assert not writer.flush(0.05)
+    failing._passes = 100
+    assert writer.flush(30)
+    assert writer.problem == ""
+    assert writer.error_count > 0
+    taken = feed.take()
+    assert taken is not None
+    assert taken.minutes.column("count").to_pylist() == [3]
+    writer.stop()
+    journal.close()
+
+
+def test_the_same_token_is_inserted_once_also_after_reopening(
+    tmp_path: Path, engine: Engine
+) -> None:
+    rows = pa.table({"minute": [1], "lines": pa.array([5], pa.uint64()), "last_ns": [60]})
+    engine.insert("seen_minute", rows, "token")
+    engine.close()
+    engine.open()
+    engine.insert("seen_minute", rows, "token")
+    engine.insert("seen_minute", rows, "another")
+    assert lines(engine, "(SELECT sum(lines) FROM seen_minute)") == 10
+
+
+def test_a_store_of_a_newer_version_is_refused(engine: Engine) -> None:
+    engine.command("INSERT INTO schema_migrations SELECT 9999, 'later'")
+    with pytest.raises(StoreError, match="newer streamgauge"):
+        migrate(engine)
+
+
+def test_migrating_twice_does_nothing(engine: Engine) -> None:
+    assert migrate(engine) == 0

@@ -1,4 +1,5 @@
-"""Stores for tests: the embedded engine allows one path a process, one after the other."""
+"""Stores for tests. The embedded engine allows one path a process at a time, and opening it takes
+longer than most tests: a module shares one store, which is emptied before each test."""
 
 from __future__ import annotations
 
@@ -6,22 +7,47 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.store.lines import NOW
 
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.store import Store, StoreSettings
 
-NOW = 1_764_000_000.0
-"""2025-11-24T16:00:00Z, on an hour."""
+TABLES = (
+    "messages",
+    "minute",
+    "queue",
+    "queue_minute",
+    "points",
+    "last_seen",
+    "seen_minute",
+    "rejected",
+)
+SETTINGS = StoreSettings(segment_max_wait_s=0.001)
 
 
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(NOW)
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: SimulatedClock) -> Iterator[Store]:
-    opened = Store(f"chdb://{tmp_path}/engine", tmp_path, clock, StoreSettings())
+@pytest.fixture(scope="module")
+def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    folder = tmp_path_factory.mktemp("store")
+    opened = Store(f"chdb://{folder}/engine", folder, SimulatedClock(NOW), SETTINGS)
     opened.open()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def store(shared_store: Store) -> Store:
+    empty(shared_store)
+    return shared_store
+
+
+def empty(store: Store) -> None:
+    """Forget everything that was stored."""
+    for name in TABLES:
+        store._engine.command(f"TRUNCATE TABLE {name}")
+    store._feed.clear()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """For tests that open stores of their own; they must not ask for `store`."""
+    return tmp_path / "data"

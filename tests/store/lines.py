@@ -9,6 +9,9 @@ import pyarrow as pa
 from streamgauge.model.batch import Batch, Parsed, RejectedLine
 from streamgauge.store import columns
 
+NOW = 1_764_000_000.0
+"""2025-11-24T16:00:00Z, on an hour."""
+
 Row = Mapping[str, object]
 DEFAULTS: Row = {"tenant": "default", "stage": "delivered", "outcome": "ok", "count": 1, "bytes": 0}
 

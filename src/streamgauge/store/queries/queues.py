@@ -11,7 +11,7 @@ from streamgauge.store.queries.rows import Steps, parameters_of, queue_rows
 from streamgauge.store.queries.span import NS_A_MINUTE, NS_A_SECOND, Span
 
 RATE_MINUTES = 15
-"""Rates are taken over the last minutes of the range."""
+"""Rates are taken over the last minutes in which a queue of the range reported."""
 
 _RAW = Steps(NS_A_SECOND)
 """Steps that rollups cannot answer: rates need every value, not each minute's last."""
@@ -31,10 +31,12 @@ def queue_figures(engine: Engine, span: Span, filters: Filters, wait: Percentile
     lasts = engine.query(_lasts_sql(span, filters), parameters).to_pylist()
     backlogs = [_value(row["backlog"]) for row in lasts if _is_told(row["backlog"])]
     ages = [_value(row["age"]) for row in lasts if _is_told(row["age"])]
+    newest_ns = max((row["backlog"]["1"] for row in lasts), default=-1)
+    recent = Span(max(span.from_ns, newest_ns - RATE_MINUTES * NS_A_MINUTE), span.to_ns)
     return QueueFigures(
         backlog=sum(backlogs) if backlogs else None,
         oldest_age_s=max(ages) if ages else None,
-        drain_eta_s=_drain_eta_s(engine, span, filters) if any(backlogs) else None,
+        drain_eta_s=_drain_eta_s(engine, recent, filters) if any(backlogs) else None,
         wait=wait,
     )
 
@@ -48,12 +50,11 @@ def _lasts_sql(span: Span, filters: Filters) -> str:
 
 def _drain_eta_s(engine: Engine, span: Span, filters: Filters) -> float | None:
     """Seconds until all queues are empty at their rates; None: one of them never will be."""
-    start_ns = max(span.from_ns, span.to_ns - RATE_MINUTES * NS_A_MINUTE)
     bounds = ", ".join(
         f"minIf({name}_last, {name}_last.1 >= 0) AS {name}_first, max({name}_last) AS {name}_end"
         for name in _FIELDS
     )
-    rows = queue_rows(Span(start_ns, span.to_ns), filters, _RAW)
+    rows = queue_rows(span, filters, _RAW)
     answer = engine.query(
         f"SELECT {bounds} FROM {rows} GROUP BY queue, pipeline, integration, tenant",
         parameters_of(filters),

@@ -2,7 +2,14 @@
 import "./live.js";
 import "./copy.js";
 
-if (document.querySelector("[data-chart]")) {
+let isLoaded = false;
+
+async function loadCharts() {
+  if (isLoaded || !document.querySelector("[data-chart]")) return;
+  isLoaded = true;
   const { startCharts } = await import("./charts.js");
   startCharts();
 }
+
+loadCharts();
+document.addEventListener("figureschange", loadCharts); // the first message brings the first charts

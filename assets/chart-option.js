@@ -18,7 +18,7 @@ export function optionOf(spec, answer) {
   const text = { color: colour("faint-text"), fontFamily: "Inter Variable, Inter Fallback, sans-serif", fontSize: 11 };
   return {
     animation: false,
-    grid: { left: 58, right: 12, top: 10, bottom: 24 },
+    grid: { left: 58, right: 12, top: spec.marks.length ? 26 : 10, bottom: 24 },
     tooltip: tooltipOf(unit, isLong ? dayAndTime : clockTime),
     xAxis: {
       type: "time",
@@ -32,8 +32,8 @@ export function optionOf(spec, answer) {
     yAxis: {
       type: "value",
       min: 0,
-      max: ({ max }) => (max > 0 ? undefined : 1),
-      splitNumber: 3,
+      show: answer.isKnown,
+      ...(isFlat(answer) ? { max: 1, interval: 1 } : { splitNumber: 3 }),
       splitLine: { lineStyle: { color: colour("grid") } },
       axisLabel: { ...text, width: 50, overflow: "truncate", formatter: unit.write },
     },
@@ -62,6 +62,9 @@ function areaOf(spec) {
   return spec.lines.length === 1 ? { opacity: 0.08 } : undefined;
 }
 
+// Nothing but zeros: an axis of its own choice would show fractions of a message.
+const isFlat = ({ series }) => series.every(({ values }) => values.every(([, value]) => !value));
+
 // A point between two unknown ones has no line: it needs a dot to be seen.
 function isAlone(values, i) {
   const known = (point) => point !== undefined && point[1] !== null;
@@ -75,7 +78,8 @@ function marksOf(spec) {
     symbol: "none",
     animation: false,
     lineStyle: { color: colour("muted-text"), type: [3, 3], width: 1 },
-    label: { color: colour("muted-text"), fontSize: 11, fontFamily: "Inter Variable, sans-serif", formatter: ({ name }) => name, position: "insideEndTop" },
-    data: spec.marks.map(({ at, word }) => ({ xAxis: at * 1000, name: word })),
+    label: { color: colour("muted-text"), fontSize: 11, fontFamily: "Inter Variable, sans-serif", formatter: ({ name }) => name, position: "end" },
+    // Words stand on either side of their lines, as two of these are often close together.
+    data: spec.marks.map(({ at, word }, i) => ({ xAxis: at * 1000, name: word, label: { align: i % 2 ? "left" : "right" } })),
   };
 }

@@ -7,7 +7,10 @@ export function showLegend(figure, spec, answer) {
   const unit = unitOf(spec, answer);
   const lines = spec.stacked ? inOrder(answer.series).reverse() : inOrder(answer.series);
   const items = lines.map((one) => ({ name: one.name, text: lastOf(one, unit) }));
-  figure.querySelector("[data-legend]").replaceChildren(...items.map(itemOf));
+  const areGone = items.length > 0 && items.every(({ text }) => text === "unknown");
+  const nodes = items.map(({ name, text }) => itemOf(name, areGone ? "" : text));
+  if (areGone) nodes.push(element("span", "legend-item", "now unknown"));
+  figure.querySelector("[data-legend]").replaceChildren(...nodes);
   const sentence = items.map(({ name, text }) => `${name} ${text}`).join(", ") || "unknown";
   figure.querySelector("[data-canvas]").setAttribute("aria-label", `${spec.title}, newest: ${sentence}`);
 }
@@ -17,7 +20,7 @@ function lastOf({ values }, unit) {
   return last === null ? "unknown" : unit.write(last);
 }
 
-function itemOf({ name, text }) {
+function itemOf(name, text) {
   const item = element("span", "legend-item");
   const swatch = element("span", "swatch");
   swatch.style.background = toneOf(name);

@@ -36,7 +36,7 @@ NAMES = (
 )  # fmt: skip
 SOURCES = ("web", "ios", "server")
 INTEGRATIONS = ("ga4", "s3", "webhook", "bigquery")
-OUTCOME_SHARES = {"ok": 0.955, "filtered": 0.037, "error": 0.006, "expired": 0.002}
+FILTERED_SHARE = 0.037
 LABELS = ("tenant", "source", "integration", "pipeline", "outcome", "queue")
 SORTS: dict[str, Callable[[FlowRow], object]] = {
     "errors": lambda row: -row.errors,
@@ -61,6 +61,23 @@ class FakeFlow:
     per_minute: float
     error_ratio: float
     silent_since_s: float | None
+    failing: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Messages and errors per step."""
+
+    at: Floats
+    messages: Floats
+    errors: Floats
+
+    def by_outcome(self) -> dict[str, Floats]:
+        """What became of them."""
+        filtered = np.round(self.messages * FILTERED_SHARE)
+        expired, error = np.round(self.errors * 0.2), np.round(self.errors * 0.8)
+        ok = np.round(self.messages) - filtered - expired - error
+        return {"ok": ok, "filtered": filtered, "error": error, "expired": expired}
 
 
 @dataclass(slots=True)
@@ -71,8 +88,8 @@ class FakeMetrics:
     tenants: Sequence[str] = NAMES
     silent: dict[str, float] = field(default_factory=dict)
     """Tenants that stopped, with the instant, epoch seconds."""
-    failing: dict[str, float] = field(default_factory=dict)
-    """Integrations that fail, with their error share."""
+    failing: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Integrations that fail: since when, epoch seconds, and their error share."""
     seed: int = 7
     failure: Exception | None = None
     """Raised instead of every answer."""
@@ -80,11 +97,13 @@ class FakeMetrics:
     def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
         """As `Metrics.overview`."""
         flows, to_s = self._chosen(filters), min(to_s, self.now())
-        messages = sum(round(self._sent(flow, from_s, to_s)) for flow in flows)
+        counts = [self._sent(flow, from_s, to_s) for flow in flows]
+        messages, errors = (
+            (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+        )
         if not messages:
             return nothing_known()
-        errors = sum(round(self._sent(flow, from_s, to_s) * flow.error_ratio) for flow in flows)
-        filtered = round(messages * OUTCOME_SHARES["filtered"])
+        filtered = round(messages * FILTERED_SHARE)
         ended = messages - filtered
         backlog = float(self._wave("backlog", np.array([to_s // 60]))[0] * 820)
         return Overview(
@@ -117,8 +136,12 @@ class FakeMetrics:
         flows = self._chosen(filters)
         if not flows:
             return TimeSeries(grid.tolist(), [])
-        sums = sum((self._rates(flow, grid) for flow in flows), np.zeros(len(grid)))
-        return TimeSeries(grid.tolist(), self._series(metric, grid, sums * step_s / 60, by))
+        rates = [self._rates(flow, grid) * step_s / 60 for flow in flows]
+        failed = [
+            rate * self._error_ratios(flow, grid) for flow, rate in zip(flows, rates, strict=True)
+        ]
+        sent = Sent(grid, np.sum(rates, axis=0), np.sum(failed, axis=0))
+        return TimeSeries(grid.tolist(), self._series(metric, sent, by))
 
     def flows(
         self,
@@ -170,18 +193,26 @@ class FakeMetrics:
                         source,
                         integration,
                         9000 / (rank + 1) ** 1.3 / (index + 1),
-                        self.failing.get(integration, error_ratio),
+                        error_ratio,
                         self.silent.get(tenant),
+                        self.failing.get(integration),
                     )
                 )
         return made
 
-    def _sent(self, flow: FakeFlow, from_s: float, to_s: float) -> float:
-        """Messages of a flow in a range; whole minutes, the last one in part."""
-        minutes = np.arange(from_s // 60, to_s // 60 + 1)
-        rates = self._rates(flow, minutes * 60)
+    def _sent(self, flow: FakeFlow, from_s: float, to_s: float) -> tuple[int, int]:
+        """Messages and errors of a flow in a range; whole minutes, the last one in part."""
+        at = np.arange(from_s // 60, to_s // 60 + 1) * 60
+        rates = self._rates(flow, at)
         rates[-1] *= (to_s % 60) / 60
-        return float(rates.sum())
+        return round(float(rates.sum())), round(float((rates * self._error_ratios(flow, at)).sum()))
+
+    def _error_ratios(self, flow: FakeFlow, at: Floats) -> Floats:
+        usual = flow.error_ratio * self._wave(flow.tenant, at // 60)
+        if flow.failing is None:
+            return usual
+        since_s, ratio = flow.failing
+        return np.where(at >= since_s, ratio, usual)
 
     def _rates(self, flow: FakeFlow, at: Floats) -> Floats:
         """Messages a minute at instants (epoch seconds)."""
@@ -197,34 +228,35 @@ class FakeMetrics:
         swing: Floats = 1 + 0.16 * np.sin(minutes / 17 + salt) + 0.16 * (noise - 0.5)
         return swing
 
-    def _series(self, metric: str, grid: Floats, sums: Floats, by: Sequence[str]) -> list[Series]:
-        is_future = grid > self.now()
+    def _series(self, metric: str, sent: Sent, by: Sequence[str]) -> list[Series]:
+        is_missing = (sent.at > self.now()) | (sent.messages == 0)
         if metric == "messages" and "outcome" in by:
-            parts = {name: np.round(sums * part) for name, part in OUTCOME_SHARES.items()}
             return [
-                Series({"outcome": name}, _optional(values, is_future | (sums == 0)))
-                for name, values in parts.items()
+                Series({"outcome": name}, _optional(values, is_missing))
+                for name, values in sent.by_outcome().items()
             ]
-        return [Series({}, _optional(self._values(metric, grid, sums), is_future | (sums == 0)))]
+        return [Series({}, _optional(self._values(metric, sent), is_missing))]
 
-    def _values(self, metric: str, grid: Floats, sums: Floats) -> Floats:
-        wave = self._wave(metric, grid // 60)
+    def _values(self, metric: str, sent: Sent) -> Floats:
+        wave = self._wave(metric, sent.at // 60)
         if metric in DURATIONS_S:
             return DURATIONS_S[metric] * wave
+        ratios = np.divide(
+            sent.errors, sent.messages, out=np.zeros_like(sent.errors), where=sent.messages > 0
+        )
         shapes: dict[str, Floats] = {
-            "messages": np.round(sums),
-            "received": np.round(sums / 1.8),
-            "errors": np.round(sums * 0.008 * wave),
-            "filtered": np.round(sums * OUTCOME_SHARES["filtered"]),
-            "error_ratio": 0.0083 * wave**3,
+            "messages": np.round(sent.messages),
+            "received": np.round(sent.messages / 1.8),
+            "errors": np.round(sent.errors),
+            "filtered": np.round(sent.messages * FILTERED_SHARE),
+            "error_ratio": ratios,
             "backlog": np.round(820 * wave**2),
             "oldest_age": 4.2 * wave**2,
-            "bytes": np.round(sums * 512),
+            "bytes": np.round(sent.messages * 512),
         }
         if metric not in shapes:
-            raise PayloadError(
-                f"metric={metric!r} is not known: take {', '.join((*shapes, *DURATIONS_S))}"
-            )
+            known = ", ".join((*shapes, *DURATIONS_S))
+            raise PayloadError(f"metric={metric!r} is not known: take {known}")
         return shapes[metric]
 
     def _row(self, flow: FakeFlow, from_s: float, to_s: float, by: Sequence[str]) -> FlowRow:
@@ -237,14 +269,13 @@ class FakeMetrics:
         }
         if unknown := set(by) - set(labels):
             raise PayloadError(f"by={min(unknown)!r} is not a label: take {', '.join(labels)}")
-        messages = round(self._sent(flow, from_s, to_s))
-        errors = round(messages * flow.error_ratio)
+        messages, errors = self._sent(flow, from_s, to_s)
         seconds_between = 60 / flow.per_minute
         return FlowRow(
             labels={name: labels[name] for name in by},
             messages=messages,
             errors=errors,
-            filtered=round(messages * OUTCOME_SHARES["filtered"]),
+            filtered=round(messages * FILTERED_SHARE),
             error_ratio=errors / messages if messages else None,
             last_seen_at=flow.silent_since_s or self.now() - min(seconds_between, 900),
             latency_p99_s=1.32 if messages else None,

@@ -24,8 +24,12 @@ class Quantity(NamedTuple):
 
     def __str__(self) -> str:
         """`1.2 s`; `12.3k/s` without a space."""
-        glue = "" if not self.unit or self.unit.startswith("/") else NBSP
-        return f"{self.number}{glue}{self.unit}"
+        return f"{self.number}{self.gap}{self.unit}"
+
+    @property
+    def gap(self) -> str:
+        """What stands between the two."""
+        return "" if not self.unit or self.unit.startswith("/") else NBSP
 
 
 NOTHING_KNOWN = Quantity(UNKNOWN)
@@ -139,12 +143,14 @@ def plural(number: int, noun: str) -> str:
 
 
 def _roughly(seconds: float) -> str:
-    for size, unit in ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "min")):
-        if seconds >= size * 2 or (unit == "min" and seconds >= size):
-            return f"{int(seconds // size):,}{NBSP}{unit}"
-        if seconds >= size:
-            return str(duration(seconds))
-    return f"{int(seconds)}{NBSP}s"
+    if seconds < MINUTE_S:
+        return f"{int(seconds)}{NBSP}s"
+    if seconds < HOUR_S:
+        return f"{int(seconds // MINUTE_S)}{NBSP}min"
+    if seconds < 10 * HOUR_S:
+        return str(duration(seconds))
+    size, unit = (HOUR_S, "h") if seconds < 2 * DAY_S else (DAY_S, "d")
+    return f"{int(seconds // size):,}{NBSP}{unit}"
 
 
 def _three_digits(value: float) -> str:

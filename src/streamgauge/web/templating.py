@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -20,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from streamgauge.web import format as formats
 from streamgauge.web import words
 from streamgauge.web.assets import asset
+from streamgauge.web.names import segment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -71,21 +71,6 @@ def render(
     else:
         text = template.render(full)
     return HTMLResponse(text, status, headers={"Vary": "HX-Request", **(headers or {})})
-
-
-def segment(name: str) -> str:
-    """A name as one segment of an address, `/` included.
-
-    `.` and `..` would be taken for folders by browsers even when percent-encoded, and nothing at
-    all would name the list: they get a `~` in front, and so does what begins with one.
-    """
-    needs_mark = name in {"", ".", ".."} or name.startswith("~")
-    return quote(f"~{name}" if needs_mark else name, safe="")
-
-
-def from_segment(text: str) -> str:
-    """The name that `segment` wrote, once percent-decoded."""
-    return text.removeprefix("~")
 
 
 def _json_attribute(value: object) -> str:

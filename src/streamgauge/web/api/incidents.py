@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from streamgauge.web import names  # noqa: F401 makes `:name` known to routes
 from streamgauge.web.answers import Sources, in_thread
 from streamgauge.web.api.parameters import IncidentsQuery
 from streamgauge.web.shapes import Json, incident_shape
@@ -20,7 +21,7 @@ def incidents_router(sources: Sources) -> APIRouter:
         )
         return {"incidents": [incident_shape(incident) for incident in found]}
 
-    @router.get("/incidents/{incident_id:path}", summary="One incident, with its timeline")
+    @router.get("/incidents/{incident_id:name}", summary="One incident, with its timeline")
     async def get_incident(incident_id: str) -> Json:
         return incident_shape(await in_thread(lambda: sources.incidents.get_incident(incident_id)))
 

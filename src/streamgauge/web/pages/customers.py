@@ -18,7 +18,7 @@ from streamgauge.web.pages.figures import tiles_of
 from streamgauge.web.pages.front import EVERYONE, Page, by_gravity, count_customers, newest
 from streamgauge.web.pages.sentences import customer_verdict
 from streamgauge.web.pages.windows import chosen_window, hour_to, window_to
-from streamgauge.web.templating import from_segment, render
+from streamgauge.web.templating import render
 
 PAGE_SIZE = 100
 FLOWS_SHOWN = 200
@@ -64,7 +64,7 @@ def customer_page(sources: Sources) -> Page:
     """`/customers/{tenant}`."""
 
     async def page(request: Request) -> Response:
-        tenant = from_segment(request.path_params["tenant"])
+        tenant = request.path_params["tenant"]
         return render(request, "customer.html", await gather(sources, tenant))
 
     return page

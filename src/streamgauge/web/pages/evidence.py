@@ -11,7 +11,15 @@ from streamgauge.model.finding import Evidence
 from streamgauge.web import format as formats
 
 UNITS = re.compile(r"(?<!likelihood)_(per_second|bytes|ratio|count|total|at|ms|s)$")
-ACRONYMS = {"p50": "p50", "p90": "p90", "p99": "p99", "id": "ID", "slo": "SLO", "p": "p"}
+ACRONYMS = {
+    "eta": "time",
+    "p50": "p50",
+    "p90": "p90",
+    "p99": "p99",
+    "id": "ID",
+    "slo": "SLO",
+    "p": "p",
+}
 PROBABILITIES = re.compile(r"(^|_)(p_value|probability|confidence)$")
 
 
@@ -30,6 +38,8 @@ def evidence_rows(evidence: Evidence) -> list[Row]:
 def label_of(name: str) -> str:
     """`oldest_age_s` as `Oldest age`."""
     bare = UNITS.sub("", name) if not PROBABILITIES.search(name) else name
+    if name.endswith("_ratio") and bare != name:
+        bare += "_share"
     words = [ACRONYMS.get(word, word) for word in bare.split("_") if word]
     text = " ".join(words) or name
     return text[:1].upper() + text[1:] if words and words[0] not in ACRONYMS else text

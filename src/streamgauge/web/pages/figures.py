@@ -18,6 +18,8 @@ class Tile:
     """(label, value); the label is empty where there is one value."""
     note: str
     """What the number is made of, or why there is none."""
+    is_wide: bool = False
+    """Has room for three values; keeps it while they are not known."""
 
 
 def tiles_of(now: Overview, hour: Overview, now_s: float) -> list[Tile]:
@@ -60,7 +62,8 @@ def _errors(now: Overview) -> Tile:
 
 
 def _percentiles(title: str, values: Percentiles, missing: str) -> Tile:
-    is_known = values.p50_s is not None
+    if values.p50_s is None:
+        return Tile(title, (("", formats.NOTHING_KNOWN),), missing, is_wide=True)
     return Tile(
         title,
         (
@@ -68,7 +71,8 @@ def _percentiles(title: str, values: Percentiles, missing: str) -> Tile:
             ("p90", formats.duration(values.p90_s)),
             ("p99", formats.duration(values.p99_s)),
         ),
-        "half, 90 % and 99 % are faster" if is_known else missing,
+        "half, 90 % and 99 % are faster",
+        is_wide=True,
     )
 
 

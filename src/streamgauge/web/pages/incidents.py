@@ -13,7 +13,7 @@ from streamgauge.web.answers import Sources, in_thread
 from streamgauge.web.pages.charts import incident_charts
 from streamgauge.web.pages.evidence import evidence_rows
 from streamgauge.web.pages.front import Page, by_gravity
-from streamgauge.web.templating import from_segment, render
+from streamgauge.web.templating import render
 
 CLOSED_SHOWN = 100
 AFFECTED_SHOWN = 100
@@ -43,7 +43,7 @@ def incident_page(sources: Sources) -> Page:
     """`/incidents/{id}`."""
 
     async def page(request: Request) -> Response:
-        incident_id = from_segment(request.path_params["incident_id"])
+        incident_id = request.path_params["incident_id"]
         incident = await in_thread(lambda: sources.incidents.get_incident(incident_id))
         now_s = sources.clock.now()
         context = {

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Route
 
+from streamgauge.web import names  # noqa: F401 makes `:name` known to routes
 from streamgauge.web.answers import Sources
 from streamgauge.web.assets import asset
 from streamgauge.web.pages.customers import customer_page, customers_page
@@ -19,9 +20,9 @@ def page_routes(sources: Sources, app: FastAPI) -> list[BaseRoute]:
     return [
         Route("/", front_page(sources)),
         Route("/customers", customers_page(sources)),
-        Route("/customers/{tenant:path}", customer_page(sources)),
+        Route("/customers/{tenant:name}", customer_page(sources)),
         Route("/incidents", incidents_page(sources)),
-        Route("/incidents/{incident_id:path}", incident_page(sources)),
+        Route("/incidents/{incident_id:name}", incident_page(sources)),
         Route("/api/docs", reference_page(app)),
         Route("/favicon.ico", lambda _: RedirectResponse(asset("favicon.svg"))),
     ]

@@ -131,7 +131,8 @@ class _Fold:
         if group is None:
             return
         members = [m for m in self._members(group) if m not in self._done]
-        if len(members) >= 2 or (not members and group in self._open):
+        is_told = bool(members) and error_key(self._names(group)) in self._told
+        if len(members) >= 2 or is_told or (not members and group in self._open):
             self._tell(group, members or [group], members)
         elif members and not self._is_held(members[0], self._siblings(group, members[0])):
             self._tell(members[0], members, [])
@@ -151,7 +152,7 @@ class _Fold:
     def _is_told_below(self, group: int) -> bool:
         """Whether a group already dealt with shares this one's failures."""
         names = self._names(group)
-        return any(_overlap(names, self._names(other)) for other in self._done & set(self._open))
+        return any(overlap(names, self._names(other)) for other in self._done & set(self._open))
 
     def _is_held(self, group: int, siblings: list[int]) -> bool:
         if error_key(self._names(group)) in self._told:
@@ -241,7 +242,7 @@ class _Fold:
         return " The other customer is fine." if rest == 1 else f" The other {rest} are fine."
 
 
-def _overlap(a: Names, b: Names) -> bool:
+def overlap(a: Names, b: Names) -> bool:
     """Whether one message can count in both."""
     return all(x is None or y is None or x == y for x, y in zip(a.scope, b.scope, strict=True))
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streamgauge.detect.arrays import Bools, Floats, Ints
-from streamgauge.detect.error_fold import error_key, fold_errors
+from streamgauge.detect.error_fold import error_key, fold_errors, overlap
 from streamgauge.detect.error_habit import ErrorHabit, ends
 from streamgauge.detect.expectations import Expectations
 from streamgauge.detect.levels import Level, Levels
@@ -36,6 +36,7 @@ _SHARES = (0.1, 0.3, 0.6, 0.95)
 _LEAST_FAILED = 3
 _BAR_LOWEST = 8.0
 _CLOSE_NATS = 5.0
+_CLOSE_NATS_TOGETHER = 2.0
 _SURE = 0.97
 
 
@@ -56,7 +57,8 @@ class Failing:
     """The share of failures since it began."""
     others_suspicious: list[int] = field(default_factory=list)
     """Groups beside it that look bad, though it is not proven."""
-    is_quiet: bool = False
+    good_nats: float = 0.0
+    """Evidence that it is over."""
 
 
 class Errors:
@@ -69,6 +71,8 @@ class Errors:
         self.ended: dict[str, str] = {}
         """Why each finding that may have ended did, by key."""
         self._closed_minute: dict[int, int] = {}
+        self._recovered: dict[str, float] = {}
+        """When a customer of an integration was last found well again."""
         self._told: set[str] = set()
 
     def forget(self) -> None:
@@ -87,9 +91,7 @@ class Errors:
             return []
         suspicious = self._score(minute, watermark, now)
         if not is_blind:
-            for failing in list(self.open.values()):
-                if failing.is_quiet:
-                    self._close(failing, minute, now)
+            self._close_quiet(minute, now)
         found = fold_errors(
             self.open, suspicious, self._told, self._levels, self._sums.reasons, now
         )
@@ -170,13 +172,37 @@ class Errors:
         good = _good_again(
             (failed * weight)[begin:], (total * weight)[begin:], usual, failing.worst
         )
-        failing.is_quiet = good >= _CLOSE_NATS or not lost
+        failing.good_nats = good if lost else np.inf
 
     def _bar(self, group: int) -> float:
         flows = len(self._levels.flows)
         allowed = max(FALSE_PAGES_AT_LEAST, FALSE_PAGES_PER_1000_FLOWS * flows / 1000.0)
         chances = 7.0 * min(float(self._habit.per_day[group]), 1440.0) * max(flows, 20)
         return max(float(np.log(chances / allowed)), _BAR_LOWEST)
+
+    def _close_quiet(self, minute: int, now: float) -> None:
+        """Close what is usual again, and with it what was open only for the same messages."""
+        quiet = [f for f in self.open.values() if f.good_nats >= self._needed(f)]
+        for failing in quiet:
+            self._close(failing, minute, now)
+        deliveries = [self._levels.groups[g] for g in self.open if self._is_delivery(g)]
+        for failing in list(self.open.values()) if quiet else []:
+            names = self._levels.groups[failing.group]
+            if self._is_delivery(failing.group) or error_key(names) in self._told:
+                continue
+            still = any(overlap(names, other) for other in deliveries)
+            gone = any(overlap(names, self._levels.groups[q.group]) for q in quiet)
+            if gone and not still:
+                self._close(failing, minute, now)
+
+    def _is_delivery(self, group: int) -> bool:
+        return self._levels.groups[group].level is Level.TENANT_INTEGRATION
+
+    def _needed(self, failing: Failing) -> float:
+        """Nats that a close takes; fewer once others of the same integration are well again."""
+        names = self._levels.groups[failing.group]
+        recovered = self._recovered.get(names.integration or "", -np.inf)
+        return _CLOSE_NATS_TOGETHER if recovered > failing.since else _CLOSE_NATS
 
     def _close(self, failing: Failing, minute: int, now: float) -> None:
         del self.open[failing.group]
@@ -185,6 +211,8 @@ class Errors:
             f"failures are back to usual ({share(failing.usual)} or less) at {at_utc(now, now)}"
         )
         names = self._levels.groups[failing.group]
+        if names.integration:
+            self._recovered[names.integration] = now
         self.ended[error_key(names)] = reason
         if names.integration:
             above = names._replace(

@@ -28,8 +28,6 @@ from streamgauge.model.flow import PLATFORM, Scope
 from streamgauge.model.words import Kind, Severity, Suspected
 
 _SAME_ONSET_S = 300.0
-_SAME_ONSET_NATS = 4.0
-"""A slow customer's last message may lie as far back as this many expected messages."""
 
 
 class Fold:
@@ -37,6 +35,8 @@ class Fold:
 
     def __init__(self, levels: Levels, mean_rate: Callable[[], Floats]) -> None:
         self._levels, self._mean_rate = levels, mean_rate
+        self._told: set[str] = set()
+        """Keys of common causes told at the last turn: those stay one finding to their end."""
 
     def findings(self, open_: dict[int, Silence], watermark: float, now: float) -> list[Finding]:
         """The fewest findings that explain every silence of `open_`."""
@@ -108,19 +108,21 @@ class Fold:
                 if self._names(silence).level is level:
                     by_scope.setdefault(scope_of(self._names(silence)), []).append(silence)
             for scope, members in by_scope.items():
-                for part in self._by_onset(members):
-                    if len({self._names(s).tenant for s in part}) >= least:
-                        yield part, scope, subject
-                        break
+                key = _key(scope, subject)
+                needed = 1 if key in self._told else least
+                part = next(iter(self._by_onset(members)), [])
+                if len({self._names(s).tenant for s in part}) >= needed:
+                    self._told.add(key)
+                    yield part, scope, subject
+                else:
+                    self._told.discard(key)
 
     def _by_onset(self, silences: list[Silence]) -> list[list[Silence]]:
-        """Parts that began together, the largest first; slow ones join where they may belong."""
+        """Parts that began together, the largest first."""
         parts: list[list[Silence]] = []
-        for silence in sorted(silences, key=lambda s: -s.per_hour):
-            for part in parts:
-                if _began_together(part[0], silence):
-                    part.append(silence)
-                    break
+        for silence in sorted(silences, key=lambda s: s.since):
+            if parts and silence.since - parts[-1][0].since <= _SAME_ONSET_S:
+                parts[-1].append(silence)
             else:
                 parts.append([silence])
         return sorted(parts, key=len, reverse=True)
@@ -253,23 +255,15 @@ class Fold:
         )
 
 
-def key_of(names: Names) -> str:
-    """The key of a group's own silence."""
+def _key(scope: Scope, subject: str) -> str:
     return Finding(
-        Kind.SILENCE,
-        names.scope,
-        Severity.P3,
-        Suspected.UNKNOWN,
-        0.0,
-        "",
-        subject=names.stage or "",
+        Kind.SILENCE, scope, Severity.P3, Suspected.UNKNOWN, 0.0, "", subject=subject
     ).key
 
 
-def _began_together(a: Silence, b: Silence) -> bool:
-    early, late = (a, b) if a.since <= b.since else (b, a)
-    apart = late.since - early.since
-    return apart <= _SAME_ONSET_S or early.per_hour * apart / 3600.0 <= _SAME_ONSET_NATS
+def key_of(names: Names) -> str:
+    """The key of a group's own silence."""
+    return _key(names.scope, names.stage or "")
 
 
 _DONE = {

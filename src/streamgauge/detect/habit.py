@@ -29,12 +29,12 @@ from streamgauge.detect.sums import HOURS_KEPT, Sums
 WEEK = 168
 _WEEKS = HOURS_KEPT // WEEK + 1
 _PRIOR_MESSAGES = 2.0
-"""The level above weighs as much as this many messages …"""
-_PRIOR_HOURS = 0.25
-"""… and this many hours."""
+"""What is known of the weekday weighs as much as this many messages, and as one hour."""
 _PRIOR_DISPERSION = 0.05
 _DISPERSION_HOURS = 10.0
 """1/r of a row without history, and how many hours it weighs."""
+_MONDAY_TO_THURSDAY = [4, 5, 6, 0]
+"""Days of the epoch's weeks, which begin on a Thursday."""
 _CHUNK = 2048
 
 
@@ -88,15 +88,19 @@ class Habit:
         first_hour = (last_hour // WEEK - _WEEKS + 1) * WEEK
         counts, active = _grids(rows, sums, first_hour, last_hour)
         exposure = _exposure(rows, sums, seen, first_hour, last_hour)
-        rate = _shape(counts, exposure)
+        rate, leverage = _shape(counts, exposure)
         rate *= _drift(counts, exposure, rate)
-        activity = np.minimum(_shape(active, exposure), 60.0)
+        activity, active_leverage = _shape(active, exposure)
+        activity = np.minimum(activity, 60.0)
         expected = _weekly(rate) * exposure
         self.rate[rows] = rate.T
-        self.dispersion[rows] = _dispersion(counts, expected, expected)
+        self.dispersion[rows] = _dispersion(counts, expected, expected, leverage)
         active_expected = _weekly(activity) * exposure
         self.activity_dispersion[rows] = _dispersion(
-            active, active_expected, active_expected * (1.0 - _weekly(activity) / 60.0)
+            active,
+            active_expected,
+            active_expected * (1.0 - _weekly(activity) / 60.0),
+            active_leverage,
         )
         hours = exposure.sum(0)
         self.active_minutes[rows] = active.sum(0)
@@ -106,9 +110,7 @@ class Habit:
         self.interval_s[rows] = 60.0 * _usual_gap_minutes(active, exposure)
         nats = _minute_nats(activity, rate, hours, bucket)
         self.nats[rows] = nats.T
-        self.is_unseen[rows] = (_by_week(exposure).sum(0) < 0.5).T & ~_is_flat(counts, exposure)[
-            :, None
-        ]
+        self.is_unseen[rows] = _is_unseen(counts, exposure).T
         self.peak_nats[rows] = _peak(
             active,
             exposure,
@@ -153,12 +155,16 @@ def _weekly(shape: Floats) -> Floats:
     return np.tile(shape, (_WEEKS, 1))
 
 
-def _shape(grid: Floats, exposure: Floats) -> Floats:
-    """Expected per hour of the week, [168, rows]: step 2 of the module's list."""
+def _shape(grid: Floats, exposure: Floats) -> tuple[Floats, Floats]:
+    """Expected per hour of the week, [168, rows]: step 2 of the module's list.
+
+    The second answer is how much of each expectation is that very hour itself (0 … 1): what was
+    fitted to an hour looks closer to it than the next one will be.
+    """
     x, e = _by_week(grid).sum(0), _by_week(exposure).sum(0)
     mean = (x.sum(0) + 0.5) / np.maximum(e.sum(0), 1.0)
     day_x, day_e = x.reshape(7, 24, -1).sum(0), e.reshape(7, 24, -1).sum(0)
-    prior = _PRIOR_MESSAGES / mean + _PRIOR_HOURS
+    prior = _credibility_hours(grid, exposure, mean)
     by_hour = (day_x + prior * mean) / (day_e + prior)
     expected = (np.tile(by_hour, (7, 1)) * e).reshape(7, 24, -1).sum(1)
     hold = 3.0 + 0.5 * mean
@@ -170,7 +176,29 @@ def _shape(grid: Floats, exposure: Floats) -> Floats:
     around_x = sum(np.roll(x, k, axis=0) for k in range(-2, 3))
     around_e = sum(np.roll(e, k, axis=0) for k in range(-2, 3))
     quiet = (around_x <= 0.0) & (around_e > 2.5)
-    return np.asarray(np.where(quiet, np.minimum(own, 0.5 / np.maximum(around_e, 1.0)), own))
+    fitted = np.where(quiet, np.minimum(own, 0.5 / np.maximum(around_e, 1.0)), own)
+    through_day = np.tile(1.0 / (day_e + prior), (7, 1))
+    leverage = (1.0 + weight * through_day) / (e + weight)
+    return np.asarray(fitted), np.minimum(leverage, 0.8)
+
+
+def _credibility_hours(grid: Floats, exposure: Floats, mean: Floats) -> Floats:
+    """How many hours [rows] of evidence the flat mean weighs against an hour of day's own.
+
+    Variance between days at the same hour over variance between the hours of a day.
+
+    Source: Bühlmann & Gisler, A Course in Credibility Theory, section 3.1.
+    """
+    x, e = grid.reshape(-1, 24, grid.shape[1]), exposure.reshape(-1, 24, grid.shape[1])
+    days = e.sum(0)
+    by_hour = x.sum(0) / np.maximum(days, 0.5)
+    hours = np.maximum((days > 0.5).sum(0), 1)
+    free = np.maximum((e > 0.5).sum((0, 1)) - hours, 1.0)
+    within = np.maximum(((x - by_hour * e) ** 2).sum((0, 1)) / free, mean)
+    spread = np.where(days > 0.5, by_hour - mean, 0.0) ** 2
+    typical_days = np.maximum(days.sum(0) / hours, 1.0)
+    between = spread.sum(0) / hours - within / typical_days
+    return np.asarray(np.clip(within / np.maximum(between, 0.02 * mean**2), 0.01, 1e4))
 
 
 def _drift(counts: Floats, exposure: Floats, rate: Floats) -> Floats:
@@ -183,15 +211,21 @@ def _drift(counts: Floats, exposure: Floats, rate: Floats) -> Floats:
     return np.asarray(np.clip(ratio, 0.2, 5.0))
 
 
-def _dispersion(x: Floats, expected: Floats, variance: Floats) -> Floats:
-    """1/r [rows] by moments; `variance` is what chance alone would give each hour."""
+def _dispersion(x: Floats, expected: Floats, variance: Floats, leverage: Floats) -> Floats:
+    """1/r [rows] by moments of left-out residuals.
+
+    Args:
+        x: counts [hours, rows].
+        expected: the same, as fitted.
+        variance: what chance alone would give each hour.
+        leverage: [168, rows], see `_shape`.
+    """
     hours = (expected > 0.0).sum(0)
     square = expected**2
-    excess = np.minimum((x - expected) ** 2, 4.0 * square + 4.0 * variance + 4.0) - variance
-    fitted = np.minimum(0.5 * hours, 24.0)
-    correction = hours / np.maximum(hours - fitted, 1.0)
+    left_out = ((x - expected) / _weekly(1.0 - leverage)) ** 2
+    excess = np.minimum(left_out, 9.0 * square + 4.0 * variance + 4.0) - variance
     weight = _DISPERSION_HOURS * square.sum(0) / np.maximum(hours, 1)
-    found = np.maximum(excess.sum(0) * correction, 0.0) + _PRIOR_DISPERSION * weight
+    found = np.maximum(excess.sum(0), 0.0) + _PRIOR_DISPERSION * weight
     return np.asarray(np.clip(found / np.maximum(square.sum(0) + weight, 1e-12), 1e-4, 20.0))
 
 
@@ -229,6 +263,16 @@ def _minute_nats(activity: Floats, rate: Floats, hours: Floats, bucket: Floats) 
     dense = share > 0.99
     extra = np.where(dense & (bucket <= 1.0), np.log1p(rate / 60.0), 0.0)
     return (-np.log1p(-share) + extra) / bucket
+
+
+def _is_unseen(counts: Floats, exposure: Floats) -> Array:
+    """Which hours [168, rows] of the week are only guessed from others.
+
+    Even senders are no riddle; nor is a Monday to Thursday to whoever knows two of them.
+    """
+    known = _by_week(exposure).sum(0).reshape(7, 24, -1) >= 0.5
+    known[_MONDAY_TO_THURSDAY] |= known[_MONDAY_TO_THURSDAY].sum(0) >= 2
+    return np.asarray(~known.reshape(WEEK, -1) & ~_is_flat(counts, exposure))
 
 
 def _is_flat(counts: Floats, exposure: Floats) -> Array:

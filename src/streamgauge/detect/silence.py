@@ -6,8 +6,8 @@ Evidence since a row's last message, over seen time only:
    interval after the last stamp.
 2. Per hour, the weaker of two tests: r·ln(1 + Λ/r) for Λ messages expected (negative binomial),
    and the same for "was there a message in this minute at all", which clumps cannot fool.
-3. Hours of the week never seen add no more than a few nats a day, unless the row speaks evenly
-   around the clock: a first Saturday may simply be free.
+3. Hours of the week never seen add no more than a few nats, unless the row speaks evenly around
+   the clock: a first Saturday may simply be free.
 4. What is learned from n active minutes is not surer than n allows: n·ln(1 + S/n).
 
 The bar is a budget of false alarms: ln(chances a week x flows / false pages a week allowed), and
@@ -30,7 +30,7 @@ FALSE_PAGES_PER_1000_FLOWS = 0.3
 FALSE_PAGES_AT_LEAST = 0.23
 """A week: one a month for a small platform."""
 _BAR_LOWEST = 7.0
-_UNSEEN_NATS_PER_DAY = 4.0
+_UNSEEN_NATS = 4.0
 _STAGGER_S = 10.0
 """Senders that report in the same second arrive some seconds apart."""
 _ACTIVE_MINUTES_NEEDED = 6
@@ -46,11 +46,18 @@ class SilenceEvidence:
         self._until_hour: Ints = np.full(64, -1, np.int64)
         self._last_s: Floats = np.zeros(64)
         self._whole: Floats = np.zeros(64)
+        self._from_s: Floats = np.zeros(64)
         self._unseen: Floats = np.zeros(64)
 
     def forget(self) -> None:
         """The habit, or what was seen, changed: nothing remembered holds any more."""
         self._until_hour[:] = -1
+
+    def count_from(self, rows: Ints, at: float) -> None:
+        """Quiet of `rows` before `at` is explained; only what comes after it is evidence."""
+        self._make_room()
+        self._from_s[rows] = at
+        self._until_hour[rows] = -1
 
     def interval_s(self, rows: Ints) -> Floats:
         """The usual time [rows] between reports."""
@@ -73,7 +80,7 @@ class SilenceEvidence:
         here, is_unseen = self._of_hour(rows, hour, self._start(rows), watermark)
         unseen = self._unseen[rows] + np.where(is_unseen, here, 0.0)
         total = self._whole[rows] + np.where(is_unseen, 0.0, here)
-        total += np.minimum(unseen, _UNSEEN_NATS_PER_DAY)
+        total += np.minimum(unseen, _UNSEEN_NATS)
         learned = np.maximum(self._habit.active_minutes[rows], 1e-9)
         return np.asarray(learned * np.log1p(total / learned))
 
@@ -98,10 +105,11 @@ class SilenceEvidence:
         return total
 
     def _start(self, rows: Ints) -> Floats:
-        return np.asarray(self._sums.last_s[rows] + self.interval_s(rows))
+        last = np.maximum(self._sums.last_s[rows], self._from_s[rows])
+        return np.asarray(last + self.interval_s(rows))
 
     def _remember(self, rows: Ints, hour: int) -> None:
-        """Sum the whole hours before `hour` (oldest first, day by day)."""
+        """Sum the whole hours before `hour`."""
         start = self._start(rows)
         whole, unseen = np.zeros(len(rows)), np.zeros(len(rows))
         first = np.maximum(start // 3600, hour - HOURS_KEPT)
@@ -111,9 +119,6 @@ class SilenceEvidence:
             here, is_unseen = self._of_hour(rows[at], now, start[at], (now + 1) * 3600.0)
             whole[at] += np.where(is_unseen, 0.0, here)
             unseen[at] += np.where(is_unseen, here, 0.0)
-            if (now + 1) % 24 == 0:
-                whole += np.minimum(unseen, _UNSEEN_NATS_PER_DAY)
-                unseen[:] = 0.0
         self._whole[rows], self._unseen[rows] = whole, unseen
         self._until_hour[rows], self._last_s[rows] = hour, self._sums.last_s[rows]
 
@@ -141,4 +146,5 @@ class SilenceEvidence:
         self._until_hour = grown(self._until_hour, rows, -1)
         self._last_s = grown(self._last_s, rows, 0.0)
         self._whole = grown(self._whole, rows, 0.0)
+        self._from_s = grown(self._from_s, rows, 0.0)
         self._unseen = grown(self._unseen, rows, 0.0)

@@ -77,7 +77,8 @@ class Silences:
             for place, value in zip(at[fires], nats[fires], strict=True):
                 self._open(int(place), float(value), watermark)
         for silence in list(self.open.values()):
-            self._follow(silence, watermark, now, is_blind)
+            if silence.group in self.open:  # a wider one that ended may have taken it along
+                self._follow(silence, watermark, now, is_blind)
 
     def restore(self, group: int, since: float) -> None:
         """Hold a group silent that was silent before a restart, unless it has spoken since."""
@@ -171,6 +172,24 @@ class Silences:
         is_back = count >= needed or (needed <= 1.0 and resumed_at > silence.since)
         if is_back or watermark - resumed_at > _LOW_LEVEL_S:
             self._end(silence.group, self._back(silence, count, now, is_back))
+            self._start_again_below(silence, watermark)
+
+    def _start_again_below(self, silence: Silence, watermark: float) -> None:
+        """What was quiet because of this level has until now to speak again."""
+        scope = self._levels.groups[silence.group].scope
+        below = [
+            place
+            for place, group in enumerate(self._groups)
+            if group != silence.group
+            and all(
+                wanted is None or wanted == given
+                for wanted, given in zip(scope, self._levels.groups[group].scope, strict=True)
+            )
+        ]
+        self._evidence.count_from(self._rows[below], watermark)
+        for place in below:
+            if self.open.pop(int(self._groups[place]), None) is not None:
+                self._is_open[place] = False
 
     def _back(self, silence: Silence, count: float, now: float, is_back: bool) -> str:
         at = silence.resumed_at or now

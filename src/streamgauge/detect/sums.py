@@ -92,7 +92,8 @@ class Sums:
             return
         hour = table["hour"].to_numpy()
         self.newest_hour = max(self.newest_hour, int(hour.max()))
-        rows = self._levels.flow_rows[self._levels.locate(table)]
+        flows = self._levels.locate(table)
+        rows = self._levels.flow_rows[flows]
         self._make_room()
         counts = table["count"].to_numpy().astype(np.float64)
         failed = np.where(is_any(table["outcome"], _FAILED), counts, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -79,3 +80,12 @@ def main() -> None:
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except Exception as error:
+        if os.environ.get("STREAMGAUGE_LOG__LEVEL") == "debug":
+            raise
+        print(
+            f"streamgauge: a defect, please report it: {type(error).__name__}: {error}\n"
+            "(STREAMGAUGE_LOG__LEVEL=debug shows where)",
+            file=sys.stderr,
+        )
+        raise SystemExit(70) from None

@@ -6,6 +6,7 @@ It only wires the parts: journal, writer, feed and queries.
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -32,6 +33,8 @@ from streamgauge.store.writer import Writer
 
 AHEAD_S = 3600.0
 """How far ahead of our clock a line may be stamped (DESIGN section 4)."""
+ROOM_BYTES = 1024**2
+"""A disk that was full has room again with so much free."""
 HISTORY_PATIENCE_S = 60.0
 """How long `history` waits for the segment in hand."""
 
@@ -243,6 +246,8 @@ class Store:
         """Reasons for not being ready, for people; empty: writes and queries are served."""
         if self._writer is None or self._journal is None:
             return ["the store is not open"]
+        if self._disk_problem and shutil.disk_usage(self._data_dir).free > ROOM_BYTES:
+            self._disk_problem = ""
         found = [self._disk_problem, self._writer.problem]
         if self._journal.done_seq < self._replayed_seq:
             found.append("lines of the last run are still being read back from the journal")

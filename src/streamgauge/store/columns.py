@@ -46,6 +46,8 @@ MINUTES = schema_of(MINUTES_COLUMNS)
 QUEUES = schema_of(QUEUES_COLUMNS)
 HOURS = schema_of(HOURS_COLUMNS)
 
+NO_REJECTED = REJECTED.empty_table()
+
 FLOW_KEY = ("tenant", "source", "integration", "pipeline", "stage")
 MINUTE_KEY = (*FLOW_KEY, "outcome", "reason")
 QUEUE_KEY = ("queue", "pipeline", "integration", "tenant")
@@ -53,6 +55,8 @@ QUEUE_KEY = ("queue", "pipeline", "integration", "tenant")
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """`table` in exactly `schema`: columns selected, cast where their types differ."""
+    if table.schema.equals(schema):
+        return table
     columns = []
     for field in schema:
         column = table.column(field.name)

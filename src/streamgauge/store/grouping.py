@@ -16,8 +16,10 @@ KEY_LIMIT = 2**46
 """Keys stay below it, so that a histogram's bucket (2^16) fits beside one in 63 bits."""
 
 
-def key_of(table: pa.Table, tag_names: Sequence[str], *integers: Ints) -> Ints:
-    """int64 [n_rows], below `KEY_LIMIT`: equal where all the tags and integers are equal."""
+def key_of(
+    table: pa.Table, tag_names: Sequence[str], *integers: Ints, limit: int = KEY_LIMIT
+) -> Ints:
+    """int64 [n_rows], below `limit`: equal exactly where all the tags and integers are equal."""
     parts: list[tuple[Ints, int]] = []
     for name in tag_names:
         codes, values = codes_of(table.column(name))
@@ -26,17 +28,17 @@ def key_of(table: pa.Table, tag_names: Sequence[str], *integers: Ints) -> Ints:
         lowest = int(integer.min()) if len(integer) else 0
         highest = int(integer.max()) if len(integer) else 0
         parts.append((integer - lowest, highest - lowest + 1))
-    return _packed(parts, table.num_rows)
+    return _packed(parts, table.num_rows, limit)
 
 
-def _packed(parts: Iterable[tuple[Ints, int]], row_count: int) -> Ints:
+def _packed(parts: Iterable[tuple[Ints, int]], row_count: int, limit: int) -> Ints:
     key, size = np.zeros(row_count, dtype=np.int64), 1
     for codes, distinct in parts:
         if distinct == 1:
             continue
-        if size * distinct >= KEY_LIMIT:
+        if size * distinct >= limit:
             key, size = _dense(key)
-        if size * distinct >= KEY_LIMIT:
+        if size * distinct >= limit:
             codes, distinct = _dense(codes)  # noqa: PLW2901
         key = key * distinct + codes
         size *= distinct

@@ -298,7 +298,7 @@ def _body_of(parsed: Parsed, retry_key: bytes | None, received_at: float) -> Bod
 
 def _rejected_table(parsed: Parsed, received_at: float) -> pa.Table:
     if not parsed.rejected:
-        return columns.REJECTED.empty_table()
+        return columns.NO_REJECTED
     time_ns = round(received_at * 1e6) * 1000
     return pa.table(
         {

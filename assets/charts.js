@@ -3,27 +3,33 @@ import { init, use } from "echarts/core";
 import { LineChart } from "echarts/charts";
 import { GridComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
 import { CanvasRenderer } from "echarts/renderers";
-import { ask } from "./timeseries.js";
+import { ask, rangeOf } from "./timeseries.js";
 import { optionOf } from "./chart-option.js";
 import { showLegend } from "./legend.js";
 
 use([LineChart, GridComponent, MarkLineComponent, TooltipComponent, CanvasRenderer]);
 
-const REFRESH_MS = 10_000;
-const charts = new WeakMap(); // figure -> { echart, answer }
+const REFRESH_MS = 10_000; // late lines still change what is drawn
+const charts = new WeakMap(); // figure -> { echart, spec, answer, at }
 
 export function startCharts() {
   refreshAll();
-  setInterval(() => document.hidden || refreshAll(), REFRESH_MS);
-  document.addEventListener("visibilitychange", () => document.hidden || refreshAll());
+  document.addEventListener("figureschange", refreshAll);
   document.addEventListener("themechange", redrawAll);
   new ResizeObserver(resizeAll).observe(document.querySelector("main"));
 }
 
 const figures = () => document.querySelectorAll("[data-chart]");
-const refreshAll = () => figures().forEach(refresh);
+const refreshAll = () => figures().forEach((figure) => isDue(figure) && refresh(figure));
 const resizeAll = () => figures().forEach((figure) => charts.get(figure)?.echart.resize());
 const redrawAll = () => figures().forEach((figure) => charts.has(figure) && draw(figure));
+
+function isDue(figure) {
+  const drawn = charts.get(figure);
+  if (!drawn) return true;
+  const { to } = rangeOf(JSON.parse(figure.dataset.chart));
+  return to !== drawn.answer.to || performance.now() - drawn.at > REFRESH_MS;
+}
 
 async function refresh(figure) {
   const spec = JSON.parse(figure.dataset.chart);
@@ -31,7 +37,7 @@ async function refresh(figure) {
   try {
     const answer = await ask(spec);
     if (!charts.has(figure)) charts.set(figure, { echart: create(figure) });
-    Object.assign(charts.get(figure), { spec, answer });
+    Object.assign(charts.get(figure), { spec, answer, at: performance.now() });
     draw(figure);
     note.textContent = answer.isKnown ? "" : "Unknown: nothing was reported in this time";
   } catch (error) {

@@ -13,7 +13,8 @@ const text = document.querySelector("[data-stale-text]");
 document.addEventListener("htmx:before:request", (event) => {
   if (document.hidden) event.preventDefault(); // nobody looks
 });
-document.addEventListener("htmx:after:swap", () => {
+document.addEventListener("htmx:after:swap", ({ detail }) => {
+  if (detail.ctx.response?.status >= 400) return; // nothing was swapped
   notice.hidden = true;
   const title = document.querySelector("[data-title]")?.dataset.title;
   if (title) document.title = title;

@@ -9,7 +9,7 @@ export async function ask(spec) {
 }
 
 // Whole steps only: the one that is still filling would read as a fall.
-function rangeOf(spec) {
+export function rangeOf(spec) {
   const now = Number(document.querySelector("[data-now]")?.dataset.now ?? Date.now() / 1000);
   const to = spec.to ?? Math.floor(now / spec.step) * spec.step;
   return { from: spec.from ?? to - spec.range, to };

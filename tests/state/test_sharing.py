@@ -12,11 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from tests.alert.incident_world import finding
 from tests.state.incident_story import to, turn
 
 from streamgauge.alert import actions
 from streamgauge.model.clock import SimulatedClock
+from streamgauge.state.database import make_engine, transaction
+from streamgauge.state.outbox import claim_due
 from streamgauge.state.state import State
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +70,28 @@ def test_acts_of_many_people_at_once_are_all_kept(state: State, state_url: str) 
         list(threads.map(write, range(12)))
     timeline = state.get_incident(change.incident.id).timeline
     assert {entry.actor for entry in timeline[1:]} == {f"kim-{n}" for n in range(12)}
+
+
+def test_a_closing_waits_for_a_claim_that_is_being_made(state: State, state_url: str) -> None:
+    if not state_url.startswith("postgresql"):
+        pytest.skip("SQLite has one writer at a time")
+    (change,) = turn(state, 1_000, [finding()])
+    engine = make_engine(state_url)
+    with ThreadPoolExecutor(1) as threads:
+        with transaction(engine, is_write=True) as connection:
+            claimed = claim_due(connection, 1_010, 10, 60, "one", None)
+            closing = threads.submit(turn, state, 1_010, [])
+            waits = text(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            )
+            while not connection.execute(waits).scalar():
+                assert not closing.done()
+        assert len(closing.result()) == 1
+    engine.dispose()
+    assert [one.action for one in claimed] == ["create"]
+    kept = [f"{one.action} {one.state}" for one in state.list_notifications(change.incident.id)]
+    assert kept == ["create pending", "close pending"]
 
 
 @pytest.mark.process

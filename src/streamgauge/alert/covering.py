@@ -15,6 +15,8 @@ def covered_by(findings: Sequence[Finding]) -> dict[str, Finding]:
     3. What is covered by something covered belongs to the same parent.
     4. Of findings that cover each other, the first one stays.
     """
+    if not any(finding.covers for finding in findings):
+        return {}
     holding = [finding for finding in findings if not finding.over_reason]
     by_key = {finding.key: finding for finding in holding}
     named = {key for finding in holding for key in finding.covers if key != finding.key}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import unquote
 
 from streamgauge.alert.policy import duration_in_words
 from streamgauge.alert.rule import Rule
@@ -75,5 +76,4 @@ def belongs(incident: Incident, rule: Rule) -> bool:
 
 def subject_of(incident: Incident) -> str:
     """`Finding.subject` of the finding that opened it, as its key has it."""
-    prefix = Finding(incident.kind, incident.scope, incident.severity, incident.suspected, 0.0, "")
-    return incident.key.removeprefix(prefix.key)
+    return unquote(incident.key.rpartition("/")[2])

@@ -128,6 +128,8 @@ class Delivery:
                 await self._deliver(name, self._clock.now())
             except StreamgaugeError as error:
                 self._log.error("delivery stalled", notifier=name, error=str(error))
+            except Exception:  # paging goes on, whatever broke in this turn
+                self._log.exception("delivery broke", notifier=name)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._settings.every_s)
 

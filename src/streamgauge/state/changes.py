@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from streamgauge.model.change import Change, Routing
+from streamgauge.model.flow import Scope
 from streamgauge.model.incident import Incident
-from streamgauge.state import outbox
+from streamgauge.model.words import IncidentState
+from streamgauge.state.enqueue import enqueue
 from streamgauge.state.rows import incident_values
 from streamgauge.state.tables import IncidentRow, TimelineRow
 
-_INCIDENT = IncidentRow.__table__
+_FIXED = {"id", "key", "kind", *Scope._fields}
+_MOVING = tuple(
+    column.name for column in IncidentRow.__table__.columns if column.name not in _FIXED
+)
+"""The columns a change may write."""
+_INSERT = {
+    name: dialect.insert(IncidentRow).on_conflict_do_nothing().returning(IncidentRow.id)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_UPDATE = (
+    update(IncidentRow.__table__)  # type: ignore[arg-type]
+    .where(IncidentRow.id == bindparam("at_id"), IncidentRow.sequence == bindparam("at_sequence"))
+    .values({name: bindparam(f"new_{name}") for name in _MOVING})
+)
 
 
 def apply(connection: Connection, changes: Sequence[Change], routing: Routing) -> list[Change]:
-    """Write each change with its timeline entry and notifications.
+    """Write changes, at most one an incident, with their timeline entries and notifications.
 
     A change is left out when the incident has moved on since it was made, or another one opened
     for its key meanwhile: the next turn decides anew. So a repeat changes nothing.
@@ -26,72 +43,40 @@ def apply(connection: Connection, changes: Sequence[Change], routing: Routing) -
     Returns:
         The transitions that were written; refreshes are not among them.
     """
-    written = [
-        change
-        for change in changes
-        if change.entry is not None and _write(connection, change, routing)
-    ]
-    _refresh(connection, [change.incident for change in changes if change.entry is None])
+    written = [change for change in changes if change.entry and _write(connection, change.incident)]
+    if written:
+        connection.execute(insert(TimelineRow), [_entry_values(change) for change in written])
+        enqueue(connection, written, routing)
+    fresh = [_update_values(one.incident, moved_by=0) for one in changes if one.entry is None]
+    if fresh:
+        connection.execute(_UPDATE, fresh)
     return written
 
 
-def _write(connection: Connection, change: Change, routing: Routing) -> bool:
-    incident, entry = change.incident, change.entry
-    is_new = incident.sequence == 1
-    if entry is None or not (_insert if is_new else _update)(connection, incident):
-        return False
-    connection.execute(
-        insert(TimelineRow).values(
-            incident_id=incident.id,
-            sequence=incident.sequence,
-            at=entry.at,
-            action=entry.action,
-            actor=entry.actor,
-            reason=entry.reason,
-        )
-    )
-    outbox.put(connection, change, routing)
-    return True
-
-
-def _insert(connection: Connection, incident: Incident) -> bool:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(IncidentRow).values(**incident_values(incident))
-    inserted = connection.execute(statement.on_conflict_do_nothing().returning(IncidentRow.id))
-    return inserted.first() is not None
-
-
-def _update(connection: Connection, incident: Incident) -> bool:
-    statement = (
-        update(IncidentRow)
-        .where(IncidentRow.id == incident.id, IncidentRow.sequence == incident.sequence - 1)
-        .values(**incident_values(incident))
-    )
+def _write(connection: Connection, incident: Incident) -> bool:
+    if incident.sequence == 1:
+        statement = _INSERT[connection.dialect.name]
+        return connection.execute(statement, incident_values(incident)).first() is not None
+    values = _update_values(incident, moved_by=1)
+    if incident.state is IncidentState.CLOSED:
+        return connection.execute(_UPDATE, values).rowcount == 1
     try:
         # Reopening fails where another incident has opened for the key since.
         with connection.begin_nested():
-            return connection.execute(statement).rowcount == 1
+            return connection.execute(_UPDATE, values).rowcount == 1
     except IntegrityError:
         return False
 
 
-def _refresh(connection: Connection, incidents: Sequence[Incident]) -> None:
-    if not incidents:
-        return
-    values = [incident_values(incident) for incident in incidents]
-    names = [name for name in values[0] if name not in {"id", "sequence"}]
-    statement = (
-        update(_INCIDENT)  # type: ignore[arg-type]
-        .where(
-            _INCIDENT.c.id == bindparam("at_id"), _INCIDENT.c.sequence == bindparam("at_sequence")
-        )
-        .values({name: bindparam(f"new_{name}") for name in names})
-    )
-    connection.execute(
-        statement,
-        [
-            {f"new_{name}": value[name] for name in names}
-            | {"at_id": value["id"], "at_sequence": value["sequence"]}
-            for value in values
-        ],
-    )
+def _update_values(incident: Incident, *, moved_by: int) -> dict[str, Any]:
+    values = incident_values(incident)
+    return {
+        "at_id": incident.id,
+        "at_sequence": incident.sequence - moved_by,
+        **{f"new_{name}": values[name] for name in _MOVING},
+    }
+
+
+def _entry_values(change: Change) -> dict[str, Any]:
+    entry = asdict(change.entry) if change.entry else {}
+    return {"incident_id": change.incident.id, "sequence": change.incident.sequence, **entry}

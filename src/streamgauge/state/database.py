@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from streamgauge.model.errors import ConfigError, StoreError
 
@@ -76,3 +77,6 @@ def transaction(engine: Engine, *, is_write: bool) -> Iterator[Connection]:
             yield connection
     except DBAPIError as error:
         raise StoreError(f"the state database refuses: {error.orig}", permanent=False) from error
+    except NoConnectionLeft as error:
+        message = "the state database is busy: all connections are in use"
+        raise StoreError(message, permanent=False) from error

@@ -1,4 +1,4 @@
-"""The outbox: notifications put in with the change they tell of, claimed, and finished.
+"""The outbox: notifications that wait are claimed, and finished; `state.enqueue` puts them in.
 
 A claim is one conditional update, so that of two workers only one holds a notification; the lease
 ends by itself if its worker dies. Of one incident, a notifier gets one notification at a time, in
@@ -10,103 +10,39 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, exists, or_, select, update
 from sqlalchemy.orm import aliased
 
-from streamgauge.model.change import Action, Change, Route, Routing
+from streamgauge.model.change import Action
 from streamgauge.model.notification import DeliveryState, Notification
 from streamgauge.model.words import IncidentState
-from streamgauge.state.overtaking import Waiting, overtake
 from streamgauge.state.rows import notification_of
 from streamgauge.state.tables import IncidentRow, NotificationRow
 
 _Row = NotificationRow
 _PENDING = DeliveryState.PENDING.value
 _COLUMNS = tuple(NotificationRow.__table__.columns)
+_IDS_A_QUERY = 500
+"""Well below the parameters that SQLite takes in one statement."""
 
 
-def put(connection: Connection, change: Change, routing: Routing) -> None:
-    """Put in what `routing` says of `change`, and take out what that overtakes."""
-    if change.notify is None or change.entry is None:
-        return
-    rows = connection.execute(
-        select(*_COLUMNS)
-        .where(_Row.incident_id == change.incident.id)
-        .order_by(_Row.sequence, _Row.notifier)
-    ).all()
-    for route in routing(change, _told(rows, change.notify)):
-        own = [row for row in rows if row.notifier == route.notifier]
-        _put_one(connection, change, route, own, change.entry.at)
+def rows_of(
+    connection: Connection, incident_ids: Sequence[str], *, for_update: bool = False
+) -> dict[str, list[Row[Any]]]:
+    """All notifications of each incident, oldest first.
 
-
-def _newest_creates(rows: Sequence[Row[Any]]) -> dict[str, DeliveryState]:
-    return {
-        row.notifier: DeliveryState(row.state) for row in rows if row.action == Action.CREATE.value
-    }
-
-
-def _told(rows: Sequence[Row[Any]], action: Action) -> set[str]:
-    """The notifiers whose receiver has the incident, or may have it.
-
-    Where creating failed, a growing incident is created anew; but it is closed all the same, as
-    a day of failed attempts may have left it there.
+    `for_update` keeps workers from claiming them until the transaction ends.
     """
-    unknown = {DeliveryState.SUPPRESSED}
-    if action is not Action.CLOSE:
-        unknown.add(DeliveryState.FAILED)
-    return {name for name, state in _newest_creates(rows).items() if state not in unknown}
-
-
-def _is_created(own: Sequence[Row[Any]]) -> bool:
-    """Whether the receiver has it open, by the last opening or closing that came to an end."""
-    ends = {DeliveryState.DELIVERED.value, DeliveryState.FAILED.value}
-    ended = [row for row in own if row.action != Action.UPDATE.value and row.state in ends]
-    return bool(ended) and (ended[-1].action, ended[-1].state) == (
-        Action.CREATE.value,
-        DeliveryState.DELIVERED.value,
-    )
-
-
-def _put_one(
-    connection: Connection, change: Change, route: Route, own: Sequence[Row[Any]], now: float
-) -> None:
-    state, reason = DeliveryState.PENDING, route.reason
-    if not route.is_sent:
-        state = DeliveryState.SUPPRESSED
-    else:
-        waiting = [_waiting(row, now) for row in own if row.state == _PENDING]
-        result = overtake(route.action, waiting, is_created=_is_created(own))
-        for notification_id, why in result.obsolete.items():
-            _finish(connection, notification_id, DeliveryState.OBSOLETE, now, last_error=why)
-        if result.needless:
-            state, reason = DeliveryState.OBSOLETE, result.needless
-    connection.execute(insert(_Row).values(**_values(change, route, state, reason, now)))
-
-
-def _waiting(row: Row[Any], now: float) -> Waiting:
-    is_in_flight = row.lease_until is not None and row.lease_until > now
-    return Waiting(row.id, Action(row.action), row.attempts, is_in_flight)
-
-
-def _values(
-    change: Change, route: Route, state: DeliveryState, reason: str, now: float
-) -> dict[str, Any]:
-    incident = change.incident
-    return {
-        "id": f"{incident.id}/{incident.sequence}/{route.notifier}",
-        "incident_id": incident.id,
-        "sequence": incident.sequence,
-        "notifier": route.notifier,
-        "action": route.action.value,
-        "reason": reason,
-        "state": state.value,
-        "created_at": now,
-        "due_at": now,
-        "attempts": 0,
-        "last_error": "",
-        "finished_at": None if state is DeliveryState.PENDING else now,
-        "receipt": "",
-    }
+    rows: dict[str, list[Row[Any]]] = {}
+    for start in range(0, len(incident_ids), _IDS_A_QUERY):
+        statement = (
+            select(*_COLUMNS)
+            .where(_Row.incident_id.in_(incident_ids[start : start + _IDS_A_QUERY]))
+            .order_by(_Row.incident_id, _Row.sequence, _Row.notifier)
+        )
+        for row in connection.execute(statement.with_for_update() if for_update else statement):
+            rows.setdefault(row.incident_id, []).append(row)
+    return rows
 
 
 def claim_due(
@@ -168,6 +104,8 @@ def failed(
     if retry_at is None:
         _finish(connection, notification_id, DeliveryState.FAILED, at, last_error=error)
         return
+    # Locked first: a closing that is being written right now must be seen below.
+    connection.execute(select(_Row.id).where(_Row.id == notification_id).with_for_update())
     is_over = exists().where(
         IncidentRow.id == _Row.incident_id, IncidentRow.state == IncidentState.CLOSED.value
     )
@@ -207,12 +145,8 @@ def retire(connection: Connection, configured: Collection[str], at: float) -> in
 
 def list_of(connection: Connection, incident_id: str) -> list[Notification]:
     """All notifications of an incident, in order."""
-    rows = connection.execute(
-        select(*_COLUMNS)
-        .where(_Row.incident_id == incident_id)
-        .order_by(_Row.sequence, _Row.notifier)
-    )
-    return [notification_of(row) for row in rows]
+    rows = rows_of(connection, [incident_id])
+    return [notification_of(row) for row in rows.get(incident_id, [])]
 
 
 def _finish(

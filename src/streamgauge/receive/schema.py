@@ -29,6 +29,10 @@ MESSAGES_SCHEMA: pa.Schema = _schema(MESSAGES_COLUMNS)
 QUEUE_SCHEMA: pa.Schema = _schema(QUEUE_COLUMNS)
 POINTS_SCHEMA: pa.Schema = _schema(POINTS_COLUMNS)
 
+NO_MESSAGES: pa.Table = MESSAGES_SCHEMA.empty_table()
+NO_QUEUE: pa.Table = QUEUE_SCHEMA.empty_table()
+NO_POINTS: pa.Table = POINTS_SCHEMA.empty_table()
+
 
 def tag_array(codes: NDArray[np.int32], words: list[str]) -> pa.DictionaryArray:
     """A tag column: `codes` int32 [n] index into `words`."""

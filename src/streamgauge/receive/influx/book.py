@@ -9,9 +9,12 @@ that threads share, and parsing stays a pure function of the body.
 from __future__ import annotations
 
 import threading
-from itertools import repeat
+from collections.abc import Sequence
+from secrets import randbits
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from streamgauge.receive.influx.series import (
@@ -26,9 +29,16 @@ Rows = NDArray[np.int32]
 
 MAX_SERIES = 200_000
 MAX_KEY_CHARACTERS = 32_000_000
+_SLOT_COUNT = 1 << 18
+_SALT = randbits(63)
 _SLOTS = len(MESSAGES_TAGS)
 """Tag columns of the widest table; those of every series follow."""
 MEASUREMENT, ALL_TAGS, TENANT = _SLOTS, _SLOTS + 1, _SLOTS + 2
+
+
+_64_BITS = 0xFFFF_FFFF_FFFF_FFFF
+NewSeries = tuple[str, int, SeriesMeaning]
+"""Key, its hash, what it means."""
 
 
 class Pool:
@@ -38,12 +48,15 @@ class Pool:
         self.words: list[str] = []
         self._codes: dict[str, int] = {}
 
-    def code(self, word: str) -> int:
-        """The code of `word`, new or not."""
-        found = self._codes.get(word)
-        if found is None:
-            found = self._codes[word] = len(self.words)
-            self.words.append(word)
+    def codes(self, words: Sequence[str]) -> list[int]:
+        """The code of each word, new or not."""
+        known, found = self._codes, []
+        for word in words:
+            code = known.get(word)
+            if code is None:
+                code = known[word] = len(self.words)
+                self.words.append(word)
+            found.append(code)
         return found
 
 
@@ -64,20 +77,36 @@ class Shelf:
         self._codes = np.zeros((_SLOTS + 3, 1024), np.int32)
         self._identity = np.zeros(1024, np.uint64)
         self._used = np.zeros(1024, np.int64)
+        self._hash = np.zeros(1024, np.uint64)
+        """Of each row's key. It is set before the row can be found, and never changes."""
+        self._row_at = np.zeros(_SLOT_COUNT, np.int32)
         self._turn = 0
         self._lock = threading.Lock()
 
-    def find(self, keys: list[str]) -> Rows:
-        """Rows of `keys`, reading those that are new."""
-        found = np.fromiter(map(self._rows.get, keys, repeat(-1)), np.int32, len(keys))
-        new = np.flatnonzero(found < 0)
-        if len(new):
-            series = [(keys[at], understand(keys[at])) for at in new.tolist()]
-            with self._lock:
-                found[new] = self._add(series)
+    def find(self, keys: pa.StringArray) -> Rows:
+        """The row of each key, reading those that are new.
+
+        A key is known by a hash of 64 bits, salted per process; nearly all are found in one step
+        over the whole array, and the rest by their text.
+        """
+        series = pl.Series(keys)
+        hashes = series.hash(_SALT).to_numpy()
+        slots = (hashes & np.uint64(_SLOT_COUNT - 1)).astype(np.int64)
+        rows: Rows = self._row_at[slots]
+        missing = np.flatnonzero(self._hash[rows] != hashes)
+        if len(missing):
+            rows[missing] = self._find_slowly(series.gather(missing).to_list(), hashes[missing])
+            self._row_at[slots[missing]] = rows[missing]
         self._turn += 1
-        self._used[found] = self._turn
-        return found
+        self._used[rows] = self._turn
+        return rows
+
+    def _find_slowly(self, keys: list[str], hashes: NDArray[np.uint64]) -> Rows:
+        hash_of = dict(zip(keys, hashes.tolist(), strict=True))
+        new = [(key, of, understand(key)) for key, of in hash_of.items() if key not in self._rows]
+        with self._lock:
+            self._add(new)
+        return np.fromiter(map(self._rows.__getitem__, keys), np.int32, len(keys))
 
     def kinds(self, rows: Rows) -> NDArray[np.uint8]:
         """SeriesKind of each row."""
@@ -109,7 +138,7 @@ class Shelf:
             size = np.cumsum([len(key) for key in keys[newest]])
             kept = newest[(size <= MAX_KEY_CHARACTERS // 2)][: MAX_SERIES // 2]
             shelf = Shelf()
-            shelf._add([(keys[row], self._meaning(int(row))) for row in kept])
+            shelf._add([(keys[row], int(self._hash[row]), self._meaning(int(row))) for row in kept])
             return shelf
 
     def _meaning(self, row: int) -> SeriesMeaning:
@@ -119,28 +148,38 @@ class Shelf:
         common = [pool.words[code] for pool, code in zip(self._common, codes[_SLOTS:], strict=True)]
         return SeriesMeaning(kind, words, *common)
 
-    def _add(self, series: list[tuple[str, SeriesMeaning]]) -> list[int]:
-        self._grow(len(self._rows) + len(series))
-        return [self._add_one(key, meaning) for key, meaning in series]
+    def _add(self, series: list[NewSeries]) -> None:
+        """Give each key that is not there yet a row; column by column, as that is faster."""
+        series = [one for one in series if one[0] not in self._rows]
+        if not series:
+            return
+        first = len(self._rows)
+        self._grow(first + len(series))
+        keys, hashes, meanings = zip(*series, strict=True)
+        rows = range(first, first + len(series))
+        self._hash[first : rows.stop] = np.array(hashes, np.uint64)
+        self._kind[first : rows.stop] = [meaning.kind for meaning in meanings]
+        self._identity[first : rows.stop] = [
+            hash((meaning.measurement, meaning.tags)) & _64_BITS for meaning in meanings
+        ]
+        common = ((one.measurement, one.tags, one.tenant) for one in meanings)
+        for slot, words in enumerate(zip(*common, strict=True)):
+            self._codes[_SLOTS + slot, first : rows.stop] = self._common[slot].codes(words)
+        for kind, pools in self._own.items():
+            self._add_own(kind, pools, meanings, first)
+        self._key_characters += sum(map(len, keys))
+        self._rows.update(zip(keys, rows, strict=True))
 
-    def _add_one(self, key: str, meaning: SeriesMeaning) -> int:
-        known = self._rows.get(key)
-        if known is not None:
-            return known
-        row = len(self._rows)
-        self._kind[row] = meaning.kind
-        self._identity[row] = hash((meaning.measurement, meaning.tags)) & 0xFFFF_FFFF_FFFF_FFFF
-        own = self._own[meaning.kind]
-        self._codes[: len(own), row] = [
-            pool.code(word) for pool, word in zip(own, meaning.words, strict=True)
-        ]
-        common = (meaning.measurement, meaning.tags, meaning.tenant)
-        self._codes[_SLOTS:, row] = [
-            pool.code(word) for pool, word in zip(self._common, common, strict=True)
-        ]
-        self._key_characters += len(key)
-        self._rows[key] = row
-        return row
+    def _add_own(
+        self, kind: SeriesKind, pools: list[Pool], meanings: tuple[SeriesMeaning, ...], first: int
+    ) -> None:
+        """The tag columns that only series of one kind have."""
+        at = [index for index, one in enumerate(meanings) if one.kind == kind]
+        if not at or not pools:
+            return
+        columns = zip(*(meanings[index].words for index in at), strict=True)
+        for slot, (pool, words) in enumerate(zip(pools, columns, strict=True)):
+            self._codes[slot, first + np.array(at)] = pool.codes(words)
 
     def _grow(self, needed: int) -> None:
         if needed <= len(self._kind):
@@ -150,6 +189,7 @@ class Shelf:
         self._codes = np.pad(self._codes, ((0, 0), (0, extra)))
         self._identity = np.pad(self._identity, (0, extra))
         self._used = np.pad(self._used, (0, extra))
+        self._hash = np.pad(self._hash, (0, extra))
 
 
 class Book:
@@ -165,6 +205,16 @@ class Book:
             if self._shelf.is_full():
                 self._shelf = self._shelf.half()
             return self._shelf
+
+
+def distinct(rows: Rows) -> tuple[NDArray[np.int32], Rows]:
+    """Codes of `rows`, and the distinct rows they stand for."""
+    occurs = np.zeros(int(rows.max()) + 1, bool)
+    occurs[rows] = True
+    series = np.flatnonzero(occurs).astype(np.int32)
+    position = np.empty(len(occurs), np.int32)
+    position[series] = np.arange(len(series), dtype=np.int32)
+    return position[rows], series
 
 
 def compact(codes: NDArray[np.int32], words: list[str]) -> tuple[NDArray[np.int32], list[str]]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
-
 import numpy as np
 
-from streamgauge.receive.influx.strings import Positions
+from streamgauge.receive.influx.blanks import Positions
 
 _TO_ASCII = bytes(range(128)) + b"?" * 128
 
@@ -18,23 +16,25 @@ def mask_bad_utf8(body: bytes) -> tuple[bytes, Positions]:
     """
     if not body.endswith(b"\n"):
         body += b"\n"
-    if body.isascii():
+    if body.isascii() or _first_bad(body) is None:
         return body, np.zeros(0, np.int64)
-    safe: bytearray | None = None
-    view, bad_at, position = memoryview(body), [], 0
-    while (at := _first_bad(view, position)) is not None:
-        start, end = body.rfind(b"\n", 0, at) + 1, body.index(b"\n", at)
-        safe = safe if safe is not None else bytearray(body)
-        safe[start:end] = body[start:end].translate(_TO_ASCII)
-        bad_at.append(at)
-        position = end
-    return (body if safe is None else bytes(safe)), np.array(bad_at, np.int64)
+    raw = np.frombuffer(body, np.uint8)
+    breaks = np.flatnonzero(raw == ord("\n"))
+    suspect = np.unique(np.searchsorted(breaks, np.flatnonzero(raw > 127)))
+    starts, ends = np.append(-1, breaks)[suspect] + 1, breaks[suspect]
+    safe, bad_at = bytearray(body), []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        bad = _first_bad(body[start:end])
+        if bad is not None:
+            safe[start:end] = body[start:end].translate(_TO_ASCII)
+            bad_at.append(start + bad)
+    return bytes(safe), np.array(bad_at, np.int64)
 
 
-def _first_bad(body: memoryview, start: int) -> int | None:
-    """The first byte from `start` on that does not belong to UTF-8."""
+def _first_bad(text: bytes) -> int | None:
+    """The first byte that does not belong to UTF-8; None if all do."""
     try:
-        codecs.utf_8_decode(body[start:], "strict", True)
+        text.decode()
     except UnicodeDecodeError as error:
-        return start + error.start
+        return error.start
     return None

@@ -16,8 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from streamgauge.receive.influx import tokens
+from streamgauge.receive.influx.blanks import Bytes, Positions
 from streamgauge.receive.influx.keys import unescape
-from streamgauge.receive.influx.strings import CLOSED, OPENED, Bytes, Positions
+from streamgauge.receive.influx.strings import CLOSED, OPENED
 
 FLOAT, INTEGER, UNSIGNED, BOOLEAN, STRING, WRONG = range(6)
 TYPE_LETTERS = ["f", "i", "u", "b", "s"]
@@ -45,10 +46,14 @@ class Fields:
     """Numbers, and 0 or 1 for booleans; an integer beyond 2^53 is rounded here."""
     exact: NDArray[np.int64]
     """The value of an integer; unsigned ones are to be read as uint64."""
-    text: pa.Array
-    """Arrow strings: each value as it was written, without quotes and suffix."""
+    parts: pa.StringArray
+    """The sections cut up; see `text`."""
     malformed: NDArray[np.bool_]
     """[n_lines]: whether the line's section is no field section, or a value is none."""
+
+    def text(self, at: Positions) -> pa.StringArray:
+        """The values of these fields as they were written, without quotes and suffix."""
+        return _text(self.parts, at)
 
     def at_lines(self, lines: Positions) -> Fields:
         """The same fields, numbered by the lines that those given were taken from."""
@@ -123,15 +128,13 @@ def _typed(
     parts = tokens.pieces(sent, edges)
     every_fourth = np.arange(0, 4 * len(equals), 4, dtype=np.int32)
     name, names = tokens.encode(parts.take(pa.array(every_fourth)))
-    kind = np.full(len(equals), WRONG, np.uint8)
-    kind[is_number] = FLOAT
-    kind[is_integer], kind[is_unsigned], kind[is_string] = INTEGER, UNSIGNED, STRING
-    text = parts.take(pa.array(every_fourth + 2))
-    value, exact = _values(text, kind)
+    kind = WRONG * ~is_number + INTEGER * is_integer + UNSIGNED * is_unsigned
+    kind = (kind - (WRONG - STRING) * is_string).astype(np.uint8)
+    value, exact = _values(parts, kind)
     kind[equals == name_start] = WRONG  # a value without a name
     malformed = malformed | (np.bincount(line[kind == WRONG], minlength=len(malformed)) > 0)
     return Fields(
-        line, name, [unescape(word) for word in names], kind, value, exact, text, malformed
+        line, name, [unescape(word) for word in names], kind, value, exact, parts, malformed
     )
 
 
@@ -147,36 +150,36 @@ def _lines_of(commas: Positions, bounds: Positions) -> Positions:
 
 
 def _values(
-    text: pa.Array, kind: NDArray[np.uint8]
+    parts: pa.StringArray, kind: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Values of all fields; `kind` becomes WRONG where the text is none of its type."""
     value, exact = np.zeros(len(kind)), np.zeros(len(kind), np.int64)
     at = np.flatnonzero(kind == FLOAT)
     if len(at):
-        found, is_good = tokens.numbers(_pick(text, at, len(kind)), pl.Float64)
+        found, is_good = tokens.numbers(_text(parts, at), pl.Float64)
         value[at] = found
         kind[at[~(is_good & np.isfinite(found))]] = WRONG
     for whole, polars_type in ((INTEGER, pl.Int64), (UNSIGNED, pl.UInt64)):
         at = np.flatnonzero(kind == whole)
         if len(at):
-            found, is_good = tokens.numbers(_pick(text, at, len(kind)), polars_type)
+            found, is_good = tokens.numbers(_text(parts, at), polars_type)
             value[at], exact[at] = found, found.view(np.int64)
             kind[at[~is_good]] = WRONG
-    _booleans(text, kind, value)
+    _booleans(parts, kind, value)
     return value, exact
 
 
-def _booleans(text: pa.Array, kind: NDArray[np.uint8], value: NDArray[np.float64]) -> None:
+def _booleans(parts: pa.StringArray, kind: NDArray[np.uint8], value: NDArray[np.float64]) -> None:
     """What is still WRONG may be a boolean."""
     at = np.flatnonzero(kind == WRONG)
     if not len(at):
         return
-    words = tokens.as_series(_pick(text, at, len(kind)))
+    words = tokens.as_series(_text(parts, at))
     is_true = words.is_in(list(TRUE_WORDS)).to_numpy()
     is_false = words.is_in(list(FALSE_WORDS)).to_numpy()
     value[at[is_true]] = 1.0
     kind[at[is_true | is_false]] = BOOLEAN
 
 
-def _pick(text: pa.Array, at: Positions, total: int) -> pa.Array:
-    return text if len(at) == total else text.take(pa.array(at))
+def _text(parts: pa.StringArray, at: Positions) -> pa.StringArray:
+    return parts.take(pa.array(4 * at + 2))

@@ -31,6 +31,8 @@ class Key:
     measurement: str
     tags: list[tuple[str, str]]
     """Unescaped, sorted by name."""
+    is_plain: bool
+    """Nothing in it needs an escape."""
 
 
 def unescape(text: str) -> str:
@@ -38,10 +40,9 @@ def unescape(text: str) -> str:
     return _ESCAPED.sub(r"\1", text) if "\\" in text else text
 
 
-def canonical(tags: list[tuple[str, str]]) -> str:
+def canonical(tags: list[tuple[str, str]], *, is_plain: bool) -> str:
     """Sorted tags as line protocol, escaped."""
-    joined = "".join([name + value for name, value in tags])
-    if "," in joined or "=" in joined or " " in joined:
+    if not is_plain:
         tags = [(_SPECIAL.sub(r"\\\1", name), _SPECIAL.sub(r"\\\1", value)) for name, value in tags]
     return ",".join([f"{name}={value}" for name, value in tags])
 
@@ -56,7 +57,8 @@ def read_key(text: str) -> Key:
         raise KeyFault("missing measurement")
     if len(text) * 4 > MAX_KEY_BYTES and (size := len(text.encode())) > MAX_KEY_BYTES:
         raise KeyFault(f"max key length exceeded: {size} > {MAX_KEY_BYTES}")
-    if "\\" in text:
+    is_plain = "\\" not in text
+    if not is_plain:
         measurement, tags = _read_escaped(text)
     else:
         measurement, *parts = text.split(",")
@@ -64,7 +66,7 @@ def read_key(text: str) -> Key:
     tags.sort()
     if len({name for name, _ in tags}) < len(tags):
         raise KeyFault("duplicate tags")
-    return Key(measurement, tags)
+    return Key(measurement, tags, is_plain)
 
 
 def _read_escaped(text: str) -> tuple[str, list[tuple[str, str]]]:

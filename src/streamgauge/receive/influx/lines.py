@@ -11,7 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgauge.receive.influx.strings import Bytes, Positions, hide
+from streamgauge.receive.influx.blanks import Blanks, Bytes, Positions
+from streamgauge.receive.influx.strings import hide
+
+_KEY_FIELDS_STAMP = np.frombuffer(b"  \n", np.uint8)
+"""The white space of a line that has all three sections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,48 +49,43 @@ def split(body: bytes) -> Lines:
     """Cut `body`, which ends in a line break and is valid UTF-8."""
     raw = np.frombuffer(body, np.uint8)
     clean = hide(body, raw)
-    breaks = np.flatnonzero(clean == ord("\n"))
+    marks = np.flatnonzero(clean <= ord(" "))
+    kinds = clean[marks]
+    return _all_alike(raw, clean, marks, kinds) or _any(raw, clean, marks, kinds)
+
+
+def _all_alike(raw: Bytes, clean: Bytes, marks: Positions, kinds: Bytes) -> Lines | None:
+    """The common shape: every line is key, one space, fields, one space, time stamp."""
+    if len(marks) % 3 or not (kinds.reshape(-1, 3) == _KEY_FIELDS_STAMP).all():
+        return None
+    first, second, end = marks[0::3], marks[1::3], marks[2::3]
+    start = np.concatenate(([0], end[:-1] + 1))
+    is_filled = (first > start) & (second > first + 1) & (end > second + 1)
+    if not is_filled.all() or (clean[start] == ord("#")).any():
+        return None
+    number = np.arange(1, len(start) + 1) if clean is raw else _numbers(raw, start)
+    whole = np.ones(len(start), bool)
+    return Lines(raw, clean, number, start, end, first, first + 1, second, second + 1, end, whole)
+
+
+def _any(raw: Bytes, clean: Bytes, marks: Positions, kinds: Bytes) -> Lines:
+    """Lines of every shape."""
+    breaks, spaces = marks[kinds == ord("\n")], marks[kinds == ord(" ")]
     first = np.concatenate(([0], breaks[:-1] + 1))
-    blank = _Blank(clean)
+    blank = Blanks(clean)
     start = blank.skip(first)
-    has_content = (start < breaks) & (clean[start] != ord("#"))
     end = breaks - ((breaks > start) & (clean[breaks - 1] == ord("\r")))
-    has_content &= start < end
-    kept = slice(None) if has_content.all() else has_content
+    kept = (start < end) & (clean[start] != ord("#"))
     start, end = start[kept], end[kept]
-    number = _numbers(raw, clean, first[kept], np.flatnonzero(has_content))
-    return _sections(raw, clean, number, start, end, blank)
-
-
-def _numbers(raw: Bytes, clean: Bytes, first: Positions, rank: Positions) -> Positions:
-    if clean is raw:
-        return rank + 1
-    all_breaks = np.flatnonzero(raw == ord("\n"))
-    return np.searchsorted(all_breaks, first) + 1
-
-
-def _sections(
-    raw: Bytes, clean: Bytes, number: Positions, start: Positions, end: Positions, blank: _Blank
-) -> Lines:
-    spaces = np.flatnonzero(clean == ord(" "))
-    pairs = _two_spaces_each(spaces, start, end, blank)
-    if pairs is not None:
-        first, second = pairs
-        whole = np.ones(len(start), bool)
-        return Lines(
-            raw, clean, number, start, end, first, first + 1, second, second + 1, end, whole
-        )
-    spaces = np.append(spaces, len(clean))
     key_end = _next(spaces, start, end)
     fields_start = np.minimum(blank.skip(key_end), end)
     fields_end = _next(spaces, fields_start, end)
     stamp_start = np.minimum(blank.skip(fields_end), end)
     stamp_end = _next(spaces, stamp_start, end)
-    whole = (fields_start < fields_end) & (blank.skip(stamp_end) >= end)
     return Lines(
         raw,
         clean,
-        number,
+        _numbers(raw, first[kept]),
         start,
         end,
         key_end,
@@ -94,50 +93,16 @@ def _sections(
         fields_end,
         stamp_start,
         stamp_end,
-        whole,
+        is_whole=(fields_start < fields_end) & (blank.skip(stamp_end) >= end),
     )
 
 
-def _two_spaces_each(
-    spaces: Positions, start: Positions, end: Positions, blank: _Blank
-) -> tuple[Positions, Positions] | None:
-    """The common shape: every line is key, one space, fields, one space, time stamp."""
-    if len(spaces) != 2 * len(start):
-        return None
-    first, second = spaces[0::2], spaces[1::2]
-    fits = (first > start) & (second > first + 1) & (second + 1 < end)
-    if not fits.all() or blank.has_any(first + 1) or blank.has_any(second + 1):
-        return None
-    return first, second
+def _numbers(raw: Bytes, first: Positions) -> Positions:
+    """Line numbers, those inside strings counted as well."""
+    return np.searchsorted(np.flatnonzero(raw == ord("\n")), first) + 1
 
 
 def _next(spaces: Positions, at: Positions, end: Positions) -> Positions:
     """The first space at or behind `at`, or the line's end."""
-    return np.minimum(spaces[np.searchsorted(spaces, at)], end)
-
-
-class _Blank:
-    """Steps over runs of spaces, tabs and NULs, as InfluxDB does between sections."""
-
-    def __init__(self, clean: Bytes) -> None:
-        self._clean = clean
-        self._filled: Positions | None = None
-
-    def has_any(self, at: Positions) -> bool:
-        """Whether white space stands at any of these positions."""
-        return bool(self._is_blank(self._clean[at]).any())
-
-    def skip(self, at: Positions) -> Positions:
-        """The first byte at or behind `at` that is not white space."""
-        inside = np.minimum(at, len(self._clean) - 1)
-        if not self.has_any(inside):
-            return at
-        if self._filled is None:
-            self._filled = np.append(np.flatnonzero(~self._is_blank(self._clean)), len(self._clean))
-        found: Positions = self._filled[np.searchsorted(self._filled, at)]
-        return found
-
-    @staticmethod
-    def _is_blank(values: Bytes) -> NDArray[np.bool_]:
-        blank: NDArray[np.bool_] = (values == ord(" ")) | (values == ord("\t")) | (values == 0)
-        return blank
+    found = np.append(spaces, end[-1:])[np.searchsorted(spaces, at)]
+    return np.minimum(found, end)

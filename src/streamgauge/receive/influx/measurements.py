@@ -32,6 +32,7 @@ MESSAGES_FIELDS = {
 QUEUE_FIELDS = ("backlog", "oldest_age_s", "in_total", "out_total", "consumers", "in_flight")
 
 _TWO_64 = 2.0**64
+_NONE = np.zeros(0, np.int64)
 COUNT_REASON = "field count must be a whole number of messages, 0 or more"
 
 
@@ -55,6 +56,7 @@ class _Filler:
 
     def __init__(self, fields: Fields, kinds: NDArray[np.uint8]) -> None:
         self.fields, self.kinds = fields, kinds
+        self.code_of = {name: code for code, name in enumerate(fields.names)}
         line_count = len(kinds)
         self.kind_of_field = kinds[fields.line]
         self.is_point = self.kind_of_field == SeriesKind.POINTS
@@ -65,15 +67,8 @@ class _Filler:
         self.is_bad_count = np.zeros(line_count, bool)
 
     def fill(self) -> Columns:
-        is_messages = self._only(SeriesKind.MESSAGES)
-        is_queue = self._only(SeriesKind.QUEUE)
-        order = sorted(range(len(self.fields.names)), key=lambda code: self.fields.names[code])
-        for code in order:
-            is_named = self.fields.name == code
-            if is_messages is not None:
-                self._messages(self.fields.names[code], _both(is_named, is_messages))
-            if is_queue is not None:
-                self._queue(self.fields.names[code], _both(is_named, is_queue))
+        self._messages(self.kind_of_field == SeriesKind.MESSAGES)
+        self._queue(self.kind_of_field == SeriesKind.QUEUE)
         return Columns(
             self.count,
             self.bytes,
@@ -83,33 +78,35 @@ class _Filler:
             self.is_bad_count,
         )
 
-    def _only(self, kind: SeriesKind) -> NDArray[np.bool_] | None:
-        is_kind = self.kind_of_field == kind
-        return is_kind if is_kind.any() else None
+    def _named(self, name: str, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The chosen fields of that name, in order."""
+        code = self.code_of.get(name)
+        return _NONE if code is None else np.flatnonzero((self.fields.name == code) & chosen)
 
-    def _messages(self, name: str, at: NDArray[np.int64]) -> None:
-        if name == "count":
-            self._count(at)
-        elif name == "bytes":
-            self._whole(at)
-        elif name in MESSAGES_FIELDS:
-            column, factor = MESSAGES_FIELDS[name]
-            good = self._is_number(at) & (self.fields.value[at] >= 0)
-            self._float(column, at[good], factor)
-            self.is_point[at[~good]] = True
-        else:
-            self.is_point[at] = True
-
-    def _queue(self, name: str, at: NDArray[np.int64]) -> None:
-        if name not in QUEUE_FIELDS:
-            self.is_point[at] = True
+    def _messages(self, chosen: NDArray[np.bool_]) -> None:
+        if not chosen.any():
             return
-        good = self._is_number(at)
-        self._float(name, at[good], 1.0)
-        self.has_queue_field[self.fields.line[at[good]]] = True
-        self.is_point[at[~good]] = True
+        self.is_point |= chosen
+        self._count(self._named("count", chosen))
+        self._bytes(self._named("bytes", chosen))
+        for name, (column, factor) in MESSAGES_FIELDS.items():
+            at = self._named(name, chosen)
+            self._float(column, at[self._is_number(at) & (self.fields.value[at] >= 0)], factor)
+
+    def _queue(self, chosen: NDArray[np.bool_]) -> None:
+        if not chosen.any():
+            return
+        self.is_point |= chosen
+        for name in QUEUE_FIELDS:
+            at = self._named(name, chosen)
+            at = at[self._is_number(at)]
+            self._float(name, at, 1.0)
+            self.has_queue_field[self.fields.line[at]] = True
 
     def _float(self, column: str, at: NDArray[np.int64], factor: float) -> None:
+        if not len(at):
+            return
+        self.is_point[at] = False
         values = self.floats.get(column)
         if values is None:
             values = self.floats[column] = np.full(len(self.kinds), np.nan)
@@ -119,11 +116,12 @@ class _Filler:
         values, good = self._wholes(at)
         self.count[self.fields.line[at]] = values
         self.is_bad_count[self.fields.line[at[~good]]] = True
+        self.is_point[at] = False
 
-    def _whole(self, at: NDArray[np.int64]) -> None:
+    def _bytes(self, at: NDArray[np.int64]) -> None:
         values, good = self._wholes(at)
         self.bytes[self.fields.line[at[good]]] = values[good]
-        self.is_point[at[~good]] = True
+        self.is_point[at[good]] = False
 
     def _wholes(self, at: NDArray[np.int64]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         """Values as whole numbers, and where they are such."""
@@ -141,10 +139,6 @@ class _Filler:
         kind = self.fields.type[at]
         is_number: NDArray[np.bool_] = (kind == FLOAT) | (kind == INTEGER) | (kind == UNSIGNED)
         return is_number
-
-
-def _both(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.int64]:
-    return np.flatnonzero(one & other)
 
 
 def fill_columns(fields: Fields, kinds: NDArray[np.uint8]) -> Columns:

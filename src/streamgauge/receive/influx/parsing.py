@@ -23,7 +23,7 @@ from streamgauge.model.batch import Batch, Parsed
 from streamgauge.model.errors import PayloadError
 from streamgauge.receive.guard import Series, SeriesGuard
 from streamgauge.receive.influx import tokens
-from streamgauge.receive.influx.book import ALL_TAGS, TENANT, Book, Rows, Shelf
+from streamgauge.receive.influx.book import ALL_TAGS, TENANT, Book, Rows, Shelf, distinct
 from streamgauge.receive.influx.encoding import mask_bad_utf8
 from streamgauge.receive.influx.faults import Fault
 from streamgauge.receive.influx.fields import Fields, explode
@@ -33,7 +33,7 @@ from streamgauge.receive.influx.refusals import Refusals
 from streamgauge.receive.influx.series import SeriesKind
 from streamgauge.receive.influx.stamps import NANOSECONDS, read_stamps, stamp_faults
 from streamgauge.receive.influx.tables import Understood, build
-from streamgauge.receive.schema import MESSAGES_SCHEMA, POINTS_SCHEMA, QUEUE_SCHEMA
+from streamgauge.receive.schema import NO_MESSAGES, NO_POINTS, NO_QUEUE
 
 _BOOK = Book()
 
@@ -66,7 +66,7 @@ def parse(
     sane, bad_at = mask_bad_utf8(body)
     lines = split(sane)
     if not len(lines):
-        return Parsed(_empty(), 0, 0)
+        return Parsed(Batch(NO_MESSAGES, NO_QUEUE, NO_POINTS), 0, 0)
     fault = np.where(lines.is_whole, Fault.NONE, Fault.SYNTAX).astype(np.uint8)
     if len(bad_at):
         at = np.searchsorted(lines.start, bad_at, side="right") - 1
@@ -79,7 +79,8 @@ def parse(
     fault[(fault == Fault.NONE) & is_ahead] = Fault.STAMP
     fields = _fields(lines, fault)
     shelf = _BOOK.shelf()
-    code, series = _series(lines, shelf)
+    keys = tokens.slices(lines.raw, lines.start, lines.key_end)
+    code, series = distinct(shelf.find(keys))
     kind = shelf.kinds(series)[code]
     fault[(kind == SeriesKind.REFUSED) & (fault != Fault.ENCODING)] = Fault.SYNTAX
     columns = fill_columns(fields, kind)
@@ -113,12 +114,6 @@ def _fields(lines: Lines, fault: NDArray[np.uint8]) -> Fields:
     return fields if everything else fields.at_lines(whole)
 
 
-def _series(lines: Lines, shelf: Shelf) -> tuple[NDArray[np.int32], Rows]:
-    keys = tokens.slices(lines.raw, lines.start, lines.key_end)
-    code, distinct = tokens.encode(keys)
-    return code, shelf.find(distinct)
-
-
 def _admit(
     guard: SeriesGuard | None,
     shelf: Shelf,
@@ -147,9 +142,3 @@ def _seen(shelf: Shelf, rows: Rows) -> Series:
         return lambda at: [known[code] for code in shelf.codes(rows[at], slot).tolist()]
 
     return Series(shelf.identities(rows), words(TENANT), words(ALL_TAGS))
-
-
-def _empty() -> Batch:
-    return Batch(
-        MESSAGES_SCHEMA.empty_table(), QUEUE_SCHEMA.empty_table(), POINTS_SCHEMA.empty_table()
-    )

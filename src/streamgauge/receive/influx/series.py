@@ -60,16 +60,15 @@ def understand(text: str) -> SeriesMeaning:
         key = read_key(text)
     except KeyFault:
         return REFUSED
-    tags = canonical(key.tags)
+    tags = canonical(key.tags, is_plain=key.is_plain)
     if key.measurement == "messages":
         words = _messages(key)
         return SeriesMeaning(SeriesKind.MESSAGES, words, key.measurement, tags, words[0])
-    given = dict(key.tags)
     if key.measurement == "queue":
-        words = _queue(given)
+        words = _queue(key)
         return SeriesMeaning(SeriesKind.QUEUE, words, key.measurement, tags, words[3])
     return SeriesMeaning(
-        SeriesKind.POINTS, (), key.measurement, tags, given.get("tenant", "default")
+        SeriesKind.POINTS, (), key.measurement, tags, dict(key.tags).get("tenant", "default")
     )
 
 
@@ -77,13 +76,18 @@ def _messages(key: Key) -> tuple[str, ...]:
     rest = dict(key.tags)
     flow = [rest.pop(name, DEFAULTS.get(name, "")) for name in MESSAGES_TAGS[:7]]
     router, version = _pop_first(rest, ROUTER_TAGS), _pop_first(rest, VERSION_TAGS)
-    return (*flow, router, version, canonical(list(rest.items())) if rest else "")
+    return (*flow, router, version, _rest(key, rest))
 
 
-def _queue(rest: dict[str, str]) -> tuple[str, ...]:
+def _queue(key: Key) -> tuple[str, ...]:
+    rest = dict(key.tags)
     words = [rest.pop(name, "") for name in QUEUE_TAGS[:4]]
     router = _pop_first(rest, ROUTER_TAGS)
-    return (*words, router, canonical(list(rest.items())) if rest else "")
+    return (*words, router, _rest(key, rest))
+
+
+def _rest(key: Key, rest: dict[str, str]) -> str:
+    return canonical(list(rest.items()), is_plain=key.is_plain) if rest else ""
 
 
 def _pop_first(rest: dict[str, str], names: tuple[str, ...]) -> str:

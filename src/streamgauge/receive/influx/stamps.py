@@ -7,8 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from streamgauge.receive.influx import tokens
+from streamgauge.receive.influx.blanks import Bytes, Positions
 from streamgauge.receive.influx.faults import Fault
-from streamgauge.receive.influx.strings import Bytes, Positions
 
 NANOSECONDS = {
     "": 1,

@@ -16,8 +16,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
-Positions = NDArray[np.int64]
+from streamgauge.receive.influx.blanks import Blanks, Bytes, Positions
 
 OPENED, CLOSED = 1, 2
 """Stand in the copy for the quotes around a string."""
@@ -86,24 +85,25 @@ def _find_strings(body: bytes, raw: Bytes, clean: Bytes) -> tuple[Positions, Pos
 
 def _field_sections(clean: Bytes, starts: Positions, breaks: Positions) -> Positions:
     """Where the field section of each physical line begins; past its end if it has none."""
-    is_blank = (clean == ord(" ")) | (clean == ord("\t")) | (clean == 0)
-    filled = np.flatnonzero(~is_blank)  # a line break is filled, so there is always a next one
-    starts = filled[np.searchsorted(filled, starts)]
+    blanks = Blanks(clean)
+    starts = blanks.skip(starts)
     spaces = np.append(np.flatnonzero(clean == ord(" ")), len(clean))
     after_key = spaces[np.searchsorted(spaces, starts)]
-    is_comment = clean[starts] == ord("#")
-    inside = np.minimum(after_key, len(clean) - 1)
-    fields_at = filled[np.searchsorted(filled, inside)]
-    return np.where((after_key < breaks) & ~is_comment, fields_at, len(clean))
+    has_fields = (after_key < breaks) & (clean[starts] != ord("#"))
+    return np.where(has_fields, blanks.skip(after_key), len(clean))
 
 
 def _unescaped_quotes(raw: Bytes) -> Positions:
     """Quotes before which an even number of backslashes stands."""
     quotes = np.flatnonzero(raw == ord('"'))
-    others = np.flatnonzero(raw != ord("\\"))
-    before = np.searchsorted(others, quotes) - 1
-    last_other = np.where(before >= 0, others[before], -1)
-    unescaped: Positions = quotes[(quotes - last_other) % 2 == 1]
+    slashes = np.flatnonzero(raw == ord("\\"))
+    if not len(slashes):
+        return quotes
+    is_first = np.append(True, np.diff(slashes) > 1)
+    run_start = slashes[np.maximum.accumulate(np.where(is_first, np.arange(len(slashes)), 0))]
+    before = np.maximum(np.searchsorted(slashes, quotes) - 1, 0)
+    run_length = np.where(slashes[before] == quotes - 1, quotes - run_start[before], 0)
+    unescaped: Positions = quotes[run_length % 2 == 0]
     return unescaped
 
 

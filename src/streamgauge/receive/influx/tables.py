@@ -24,6 +24,9 @@ from streamgauge.receive.influx.measurements import QUEUE_FIELDS, Columns
 from streamgauge.receive.influx.series import MESSAGES_TAGS, QUEUE_TAGS, SeriesKind
 from streamgauge.receive.schema import (
     MESSAGES_SCHEMA,
+    NO_MESSAGES,
+    NO_POINTS,
+    NO_QUEUE,
     POINTS_SCHEMA,
     QUEUE_SCHEMA,
     constant_tag,
@@ -65,7 +68,7 @@ def _messages(lines: Understood, columns: Columns) -> pa.Table:
     chosen = _chosen(lines.is_good & (lines.kind == SeriesKind.MESSAGES))
     time_ns = lines.time_ns[chosen]
     if not len(time_ns):
-        return MESSAGES_SCHEMA.empty_table()
+        return NO_MESSAGES
     tags = _tags(lines, chosen, SeriesKind.MESSAGES, range(len(MESSAGES_TAGS)))
     floats = [_float(columns, name, chosen, len(time_ns)) for name in ("latency_s", "queue_s")]
     counts = [pa.array(columns.count[chosen]), pa.array(columns.bytes[chosen])]
@@ -82,7 +85,7 @@ def _queue(lines: Understood, columns: Columns) -> pa.Table:
     chosen = _chosen(is_queue)
     time_ns = lines.time_ns[chosen]
     if not len(time_ns):
-        return QUEUE_SCHEMA.empty_table()
+        return NO_QUEUE
     tags = _tags(lines, chosen, SeriesKind.QUEUE, range(len(QUEUE_TAGS)))
     floats = [_float(columns, name, chosen, len(time_ns)) for name in QUEUE_FIELDS]
     return _table(
@@ -92,10 +95,10 @@ def _queue(lines: Understood, columns: Columns) -> pa.Table:
 
 def _points(lines: Understood, fields: Fields, columns: Columns) -> pa.Table:
     if columns.is_point is None or not columns.is_point.any():
-        return POINTS_SCHEMA.empty_table()
+        return NO_POINTS
     at = np.flatnonzero(columns.is_point & lines.is_good[fields.line])
     if not len(at):
-        return POINTS_SCHEMA.empty_table()
+        return NO_POINTS
     line = fields.line[at]
     kinds = fields.type[at]
     values = np.where(kinds == STRING, np.nan, fields.value[at])
@@ -120,7 +123,7 @@ def _texts(fields: Fields, at: NDArray[np.int64], kinds: NDArray[np.uint8]) -> p
     if not (is_string | is_large).any():
         return pa.nulls(len(at), pa.string())
     shown = pl.DataFrame({"is_string": is_string, "is_large": is_large}).with_columns(
-        text=tokens.as_series(fields.text.take(pa.array(at)))
+        text=tokens.as_series(fields.text(at))
     )
     unescaped = pl.col("text").str.replace_all(r'\\(["\\])', "$1")
     plain = pl.col("text").str.replace(r"^(-?)0+(\d)", "$1$2")

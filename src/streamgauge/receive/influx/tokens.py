@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from streamgauge.receive.influx.strings import Bytes, Positions
+from streamgauge.receive.influx.blanks import Bytes, Positions
 
 
 def pieces(data: Bytes, bounds: Positions | NDArray[np.int32]) -> pa.StringArray:

@@ -34,6 +34,8 @@ _AGE_FLOOR_S = 60.0
 _BACKLOG_FLOOR = 100.0
 _FAR = 1.5
 _GROWING_MINUTES = 5
+_LEARN_AFTER_MINUTES = 30
+"""What may be the beginning of an incident is not habit yet."""
 _YOUNG_MINUTES = 30
 """A queue seen for less has no habit: only an age over ten floors counts."""
 
@@ -142,7 +144,7 @@ class Backlogs:
     def _turn(self, queue: Queue, minute: int) -> None:
         if queue.minutes[-1] < minute - 10:
             return  # unknown: neither opens nor closes
-        queue.learn(queue.minutes[-1] - _GROWING_MINUTES)
+        queue.learn(queue.minutes[-1] - _LEARN_AFTER_MINUTES)
         why = self._why(queue)
         if queue.open_since is None:
             if why:

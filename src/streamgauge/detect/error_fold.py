@@ -130,9 +130,10 @@ class _Fold:
         group = self._levels.find(Names(Level.INTEGRATION, None, None, integration))
         if group is None:
             return
-        members = [m for m in self._members(group) if m not in self._done]
+        failing = self._members(group)
+        members = [m for m in failing if m not in self._done]
         is_told = bool(members) and error_key(self._names(group)) in self._told
-        if len(members) >= 2 or is_told or (not members and group in self._open):
+        if len(members) >= 2 or is_told or (not failing and group in self._open):
             self._tell(group, members or [group], members)
         elif members and not self._is_held(members[0], self._siblings(group, members[0])):
             self._tell(members[0], members, [])

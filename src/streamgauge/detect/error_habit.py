@@ -71,7 +71,9 @@ class ErrorHabit:
         mean = (failed.sum(0) + _PRIOR_MESSAGES * prior) / n
         upper = mean + 2.0 * np.sqrt(mean / n)
         busy = total >= _BUSY_HOUR
-        shares = np.where(busy, failed / np.maximum(total, 1.0), 0.0)
+        # Of small hours only what chance does not explain counts: 1 of 20 is no share of 5 %.
+        beyond = np.maximum(failed - 2.0 * np.sqrt(total * mean + 1.0), 0.0)
+        shares = np.where(busy, beyond / np.maximum(total, 1.0), 0.0)
         ordered = np.sort(shares, axis=0)[::-1]
         above = np.floor((1.0 - _HABITUAL) * busy.sum(0)).astype(int)
         places = np.minimum(above, max(len(ordered) - 1, 0))

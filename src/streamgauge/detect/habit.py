@@ -163,9 +163,7 @@ def _shape(grid: Floats, exposure: Floats) -> tuple[Floats, Floats]:
     """
     x, e = _by_week(grid).sum(0), _by_week(exposure).sum(0)
     mean = (x.sum(0) + 0.5) / np.maximum(e.sum(0), 1.0)
-    day_x, day_e = x.reshape(7, 24, -1).sum(0), e.reshape(7, 24, -1).sum(0)
-    prior = _credibility_hours(grid, exposure, mean)
-    by_hour = (day_x + prior * mean) / (day_e + prior)
+    by_hour, through_day = _by_hour(grid, exposure, mean)
     expected = (np.tile(by_hour, (7, 1)) * e).reshape(7, 24, -1).sum(1)
     hold = 3.0 + 0.5 * mean
     weekday = (x.reshape(7, 24, -1).sum(1) + hold) / (expected + hold)
@@ -173,32 +171,45 @@ def _shape(grid: Floats, exposure: Floats) -> tuple[Floats, Floats]:
     weight = _PRIOR_MESSAGES / guess + 1.0
     own = (x + weight * guess) / (e + weight)
     # Hours around which nothing was ever seen: half a message in all of that time at the most.
-    around_x = sum(np.roll(x, k, axis=0) for k in range(-2, 3))
-    around_e = sum(np.roll(e, k, axis=0) for k in range(-2, 3))
+    around_x, around_e = _around(x), _around(e)
     quiet = (around_x <= 0.0) & (around_e > 2.5)
     fitted = np.where(quiet, np.minimum(own, 0.5 / np.maximum(around_e, 1.0)), own)
-    through_day = np.tile(1.0 / (day_e + prior), (7, 1))
-    leverage = (1.0 + weight * through_day) / (e + weight)
+    leverage = (1.0 + weight * np.tile(through_day, (7, 1))) / (e + weight)
     return np.asarray(fitted), np.minimum(leverage, 0.8)
 
 
-def _credibility_hours(grid: Floats, exposure: Floats, mean: Floats) -> Floats:
-    """How many hours [rows] of evidence the flat mean weighs against an hour of day's own.
+def _by_hour(grid: Floats, exposure: Floats, mean: Floats) -> tuple[Floats, Floats]:
+    """Expected per hour of day, [24, rows], between the row's mean and that hour's own.
 
-    Variance between days at the same hour over variance between the hours of a day.
+    The mean weighs 1/v messages, where v is the relative variance between the hours of the day
+    (of logarithms, less what chance and clumps explain). Where the hours around were far quieter,
+    they are believed: a quiet night of a small sender is known as a whole. The second answer is
+    how much one seen hour weighs in it.
 
-    Source: Bühlmann & Gisler, A Course in Credibility Theory, section 3.1.
+    Source: empirical Bayes gamma-Poisson, Efron & Hastie, chapter 6.
     """
     x, e = grid.reshape(-1, 24, grid.shape[1]), exposure.reshape(-1, 24, grid.shape[1])
-    days = e.sum(0)
-    by_hour = x.sum(0) / np.maximum(days, 0.5)
-    hours = np.maximum((days > 0.5).sum(0), 1)
-    free = np.maximum((e > 0.5).sum((0, 1)) - hours, 1.0)
-    within = np.maximum(((x - by_hour * e) ** 2).sum((0, 1)) / free, mean)
-    spread = np.where(days > 0.5, by_hour - mean, 0.0) ** 2
-    typical_days = np.maximum(days.sum(0) / hours, 1.0)
-    between = spread.sum(0) / hours - within / typical_days
-    return np.asarray(np.clip(within / np.maximum(between, 0.02 * mean**2), 0.01, 1e4))
+    total, hours = x.sum(0), e.sum(0)
+    own = total / np.maximum(hours, 0.5)
+    square = (own**2 * hours).sum(0)
+    excess = ((x - own * e) ** 2).sum((0, 1)) - total.sum(0)
+    clumps = np.clip(excess / np.maximum(square, 1e-9), 0.0, 4.0)
+    there = hours > 0.5
+    log_own = np.log((total + 0.5) / np.maximum(hours, 0.5)) - np.log(mean)
+    sampling = 1.0 / (total + 0.5) + clumps / np.maximum(hours, 0.5)
+    known = np.maximum(there.sum(0), 1)
+    centre = np.where(there, log_own, 0.0).sum(0) / known
+    spread = np.where(there, (log_own - centre) ** 2 - sampling, 0.0).sum(0) / known
+    prior = 1.0 / np.clip(spread, 0.02, 4.0)
+    fitted = (total + prior) / (hours + prior / mean)
+    around = (_around(total) + prior) / (_around(hours) + prior / mean)
+    fitted = np.where(around < 0.5 * fitted, around, fitted)
+    return np.asarray(fitted), 1.0 / (hours + prior / mean)
+
+
+def _around(hours: Floats) -> Floats:
+    """Sums over two hours before and after, on the circle of the first axis."""
+    return np.asarray(sum(np.roll(hours, k, axis=0) for k in range(-2, 3)))
 
 
 def _drift(counts: Floats, exposure: Floats, rate: Floats) -> Floats:

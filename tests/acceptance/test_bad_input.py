@@ -160,14 +160,13 @@ def test_invalid_utf_8_spoils_its_own_line_only(process: StreamgaugeProcess) -> 
 def test_random_bytes_are_answered(process: StreamgaugeProcess) -> None:
     answer = write(process.client, bytes(range(256)) * 100)
     assert answer.status_code == 400
-    assert answer.json()["error"]
+    assert "UTF-8" in answer.text or "missing" in answer.text
 
 
 @pytest.mark.parametrize(
     "question",
     [
         "/api/v1/overview?from=yesterday&to=now",
-        "/api/v1/overview?from=100",
         "/api/v1/overview?from=200&to=100",
         "/api/v1/timeseries?metric=love&from=0&to=60&step=60",
         "/api/v1/timeseries?metric=messages&from=0&to=60&step=0",

@@ -53,10 +53,10 @@ class Version1:
     ) -> Response:
         """The number of the line is part of the message."""
         shown = message if line is None else _with_line(message, line)
-        told = shown.encode("ascii", "replace").decode()[:_MAX_HEADER_CHARACTERS]
-        return _json(
-            status, {"error": shown}, {**headers, "X-Influxdb-Error": " ".join(told.split())}
-        )
+        told = " ".join(shown.split())[:_MAX_HEADER_CHARACTERS]
+        # A control character in a header is refused by the server: the answer would be lost.
+        told = "".join(character if " " <= character <= "~" else "?" for character in told)
+        return _json(status, {"error": shown}, {**headers, "X-Influxdb-Error": told})
 
 
 class Version2:

@@ -45,7 +45,7 @@ def test_filters_reach_the_store(site: Site) -> None:
     acme = site.json("/api/v1/overview?tenant=acme")["messages"]
     web = site.json("/api/v1/overview?tenant=acme&source=web")["messages"]
     assert everyone > acme > web > 0
-    assert site.json("/api/v1/overview?tenant=nobody")["messages"] is None
+    assert site.json("/api/v1/overview?tenant=nobody")["messages"] == 0
 
 
 def an(severity: Severity, scope: Scope = PLATFORM, kind: Kind = Kind.ERRORS) -> Incident:
@@ -81,7 +81,11 @@ ACME = Scope(tenant="acme")
         pytest.param(
             [an(Severity.P2, PLATFORM, Kind.BLIND)], "?tenant=acme", "unknown", id="blind for it"
         ),
-        pytest.param([], "?tenant=nobody", "unknown", id="nothing seen"),
+        pytest.param([], "?tenant=nobody", "unknown", id="nothing seen of it"),
+        pytest.param(
+            [an(Severity.P2, Scope(tenant="nobody"))],
+            "?tenant=nobody", "degraded", id="silent while others speak",
+        ),
     ],
 )  # fmt: skip
 def test_state_follows_what_is_open(

@@ -199,6 +199,13 @@ def test_tiles_write_unknown_where_nothing_is_known(site: Site) -> None:
     assert set(tiles) == {"unknown"}
 
 
+def test_a_silent_customer_has_no_messages_rather_than_unknown_ones(site: Site) -> None:
+    site.metrics.silent = {"dunder": NOW_S - 7200}
+    page = site.page("/customers/dunder")
+    tiles = dict(zip(text_of(page, ".tile dt"), text_of(page, ".figures"), strict=True))
+    assert (tiles["Messages"], tiles["Errors"]) == ("0/s", "unknown")
+
+
 def test_tiles_carry_units(site: Site) -> None:
     tiles = dict(
         zip(text_of(site.page("/"), ".tile dt"), text_of(site.page("/"), ".figures"), strict=True)

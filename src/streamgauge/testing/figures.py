@@ -102,7 +102,8 @@ class FakeMetrics:
             (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
         )
         if not messages:
-            return nothing_known()
+            is_seen = any(self._sent(flow, from_s, to_s)[0] for flow in self._all_flows())
+            return none_seen() if is_seen else nothing_known()
         filtered = round(messages * FILTERED_SHARE)
         ended = messages - filtered
         backlog = float(self._wave("backlog", np.array([to_s // 60]))[0] * 820)
@@ -313,6 +314,11 @@ def nothing_known() -> Overview:
     return Overview(
         None, None, None, None, None, None, None, Percentiles(), QueueFigures(), CapacityFigures()
     )
+
+
+def none_seen() -> Overview:
+    """What it answers about someone who sent nothing while others spoke."""
+    return replace(nothing_known(), messages=0, errors=0, filtered=0, messages_per_second=0.0)
 
 
 def _optional(values: Floats, is_missing: NDArray[np.bool_]) -> list[float | None]:

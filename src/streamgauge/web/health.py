@@ -12,20 +12,22 @@ from streamgauge.model.views import Filters
 from streamgauge.model.words import Health, IncidentState, Kind, Severity
 
 
-def health_of(incidents: Sequence[Incident], was_anything_seen: bool) -> Health:
+def health_of(incidents: Sequence[Incident], messages: int | None) -> Health:
     """The health of a scope.
 
-    1. Blind, or nothing seen: unknown, which is never ok.
+    1. Blind, or nobody's messages seen: unknown, which is never ok.
     2. A P1: down.
     3. Anything else that is open, but for informational P5: degraded.
+    4. None of its own messages seen, while others speak: unknown.
 
     Args:
         incidents: those open over the range that concern the scope.
-        was_anything_seen: whether a message was stored in the range.
+        messages: how many of its messages ended in the range; None if we did not see.
     """
-    if not was_anything_seen or any(incident.kind is Kind.BLIND for incident in incidents):
+    if messages is None or any(incident.kind is Kind.BLIND for incident in incidents):
         return Health.UNKNOWN
-    return worst_of(incidents)
+    health = worst_of(incidents)
+    return Health.UNKNOWN if health is Health.OK and not messages else health
 
 
 def worst_of(incidents: Iterable[Incident]) -> Health:

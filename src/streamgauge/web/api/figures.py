@@ -26,7 +26,7 @@ def figures_router(sources: Sources) -> APIRouter:
             ask_open(sources, asked.to_s),
             in_thread(sources.metrics.lag),
         )
-        health = health_of(concerning(incidents, query.filters), is_seen(figures.messages))
+        health = health_of(concerning(incidents, query.filters), figures.messages)
         return overview_shape(figures, health, lag)
 
     @router.get("/timeseries", summary="A metric over time")
@@ -50,17 +50,12 @@ def figures_router(sources: Sources) -> APIRouter:
             ask_open(sources, asked.to_s),
         )
         shapes = [
-            flow_shape(row, health_of(concerning(incidents, filters_of(row)), row.messages > 0))
+            flow_shape(row, health_of(concerning(incidents, filters_of(row)), row.messages))
             for row in rows
         ]
         return {"flows": shapes}
 
     return router
-
-
-def is_seen(messages: int | None) -> bool:
-    """Whether anything was stored; unknown is not."""
-    return bool(messages)
 
 
 def filters_of(row: FlowRow) -> Filters:

@@ -75,7 +75,7 @@ def hour_charts(filters: dict[str, str]) -> list[Chart]:
     return [
         Chart("throughput", "Messages", "per_second", OUTCOMES, True, filters),
         Chart("errors", "Error share", "ratio", ERROR_SHARE, False, filters),
-        Chart("latency", "Latency, end to end", "s", percentile_lines("latency"), False, filters),
+        Chart("latency", "Latency", "s", percentile_lines("latency"), False, filters),
         Chart("wait", "Time in queue", "s", percentile_lines("wait"), False, filters),
         Chart("backlog", "Backlog", "count", BACKLOG, False, filters),
         Chart("oldest", "Oldest waiting", "s", OLDEST, False, filters),
@@ -86,7 +86,7 @@ TRAFFIC = (("Messages", "per_second", OUTCOMES),)
 INCIDENT_CHARTS: dict[Kind, tuple[tuple[str, str, tuple[Line, ...]], ...]] = {
     Kind.ERRORS: (("Error share", "ratio", ERROR_SHARE), *TRAFFIC),
     Kind.BACKLOG: (("Oldest waiting", "s", OLDEST), ("Backlog", "count", BACKLOG)),
-    Kind.LATENCY: (("Latency, end to end", "s", percentile_lines("latency")), *TRAFFIC),
+    Kind.LATENCY: (("Latency", "s", percentile_lines("latency")), *TRAFFIC),
 }
 LEAD_S = HOUR_S
 """Shown before an incident began: what usual looked like."""

@@ -43,8 +43,8 @@ def tiles_of(now: Overview, hour: Overview, now_s: float) -> list[Tile]:
 
 
 def _throughput(now: Overview) -> Tile:
-    note = f"{formats.count(now.messages)} messages" if now.messages else "nothing arrived"
-    return Tile("Messages", (("", formats.rate(now.messages_per_second or None)),), note)
+    note = f"{formats.count(now.messages)} messages" if now.messages else "none arrived"
+    return Tile("Messages", (("", formats.rate(now.messages_per_second)),), note)
 
 
 def _success(now: Overview) -> Tile:

@@ -69,7 +69,7 @@ def merge(deltas: list[Delta]) -> Delta:
     if len(deltas) == 1:
         return deltas[0]
     return Delta(
-        minutes=_merged_minutes(_joined([d.minutes for d in deltas], columns.MINUTES)),
+        minutes=summed_minutes(_joined([d.minutes for d in deltas], columns.MINUTES)),
         queues=_merged_queues(_joined([d.queues for d in deltas], columns.QUEUES)),
         newest_ns=max(delta.newest_ns for delta in deltas),
     )
@@ -79,7 +79,8 @@ def _joined(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
     return columns.join([table for table in tables if table.num_rows], schema)
 
 
-def _merged_minutes(rows: pa.Table) -> pa.Table:
+def summed_minutes(rows: pa.Table) -> pa.Table:
+    """Joined rows in MINUTES_COLUMNS, summed to one a flow, outcome, reason and minute."""
     key = key_of(rows, columns.MINUTE_KEY, rows.column("minute").to_numpy())
     frame = pl.DataFrame(
         {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.alert.incident_world import World, finding
 
@@ -51,6 +51,7 @@ def check_nothing_is_open_twice(world: World) -> None:
     assert all(count == 1 for count in keys.values())
 
 
+@settings(deadline=None)
 @given(turns, hands)
 def test_open_and_closed_alternate_and_each_is_told_once(
     history: list[tuple[int, list[Finding]]], by_hand: list[str]
@@ -68,6 +69,7 @@ def test_open_and_closed_alternate_and_each_is_told_once(
         assert is_closed == (incident.closed_at is not None)
 
 
+@settings(deadline=None)
 @given(turns, hands)
 def test_every_transition_has_its_number_and_its_reason(
     history: list[tuple[int, list[Finding]]], by_hand: list[str]
@@ -81,6 +83,7 @@ def test_every_transition_has_its_number_and_its_reason(
         assert (change.entry is None) == (change.reason is ChangeReason.REFRESHED)
 
 
+@settings(deadline=None)
 @given(turns)
 def test_after_a_quiet_turn_nothing_is_open(history: list[tuple[int, list[Finding]]]) -> None:
     world = World()
@@ -90,6 +93,7 @@ def test_after_a_quiet_turn_nothing_is_open(history: list[tuple[int, list[Findin
     assert world.turn(2e6, []) == []
 
 
+@settings(deadline=None)
 @given(turns, st.lists(findings, max_size=4))
 def test_the_same_findings_again_change_nothing(
     history: list[tuple[int, list[Finding]]], holding: list[Finding]
@@ -100,6 +104,7 @@ def test_the_same_findings_again_change_nothing(
     assert world.turn(1e6 + 10, holding) == []
 
 
+@settings(deadline=None)
 @given(turns)
 def test_growth_is_told_only_above_what_was_told(
     history: list[tuple[int, list[Finding]]],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.alert.incident_world import World
 
@@ -208,6 +208,7 @@ def test_a_rule_that_cannot_be_judged_says_what_is_accepted(
     assert message in str(caught.value)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=5, max_size=5),
     st.floats(-1e6, 1e6),

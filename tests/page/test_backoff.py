@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamgauge.page.backoff import Backoff
@@ -13,12 +13,14 @@ attempts = st.integers(1, 500)
 seeds = st.integers(0, 1_000)
 
 
+@settings(deadline=None)
 @given(attempts, seeds)
 def test_the_delay_doubles_between_half_and_all_up_to_the_most(attempt: int, seed: int) -> None:
     longest = min(900.0, 5.0 * 2 ** min(attempt - 1, 20))
     assert longest / 2 <= Backoff().delay_s(attempt, Random(seed)) <= longest
 
 
+@settings(deadline=None)
 @given(attempts, seeds, st.floats(0, 1e5))
 def test_it_never_comes_before_the_receiver_asked(attempt: int, seed: int, asked: float) -> None:
     assert Backoff().delay_s(attempt, Random(seed), asked) >= asked

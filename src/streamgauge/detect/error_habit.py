@@ -27,11 +27,11 @@ _CHANNELS = (Channel.OUT, Channel.BETWEEN, Channel.IN)
 
 
 class ErrorHabit:
-    """Usual failure shares, computed when first asked for and kept for an hour."""
+    """Usual failure shares, computed when first asked for and kept for some hours."""
 
     def __init__(self, levels: Levels, sums: Sums) -> None:
         self._levels, self._sums = levels, sums
-        self._hour: Ints = np.full(64, -1, np.int64)
+        self._known: tuple[int, int] = (-1, 0)
         self.share: Floats = np.zeros(64)
         """Upper bound [groups] of the usual share of failures."""
         self.rho: Floats = np.full(64, _PRIOR_RHO)
@@ -40,31 +40,30 @@ class ErrorHabit:
 
     def forget(self) -> None:
         """Learn again at the next question."""
-        self._hour[:] = -1
+        self._known = (-1, 0)
 
-    def know(self, groups: Ints, hour: int, without_from: dict[int, int]) -> None:
-        """Make sure that the habit of `groups` is there, from hours before `hour` - 1.
+    def know(self, hour: int, without_from: dict[int, int]) -> None:
+        """Make sure that the habit of all groups is there, from hours before `hour` - 1.
 
         Args:
-            groups: int [n].
             hour: the running hour (since the epoch).
             without_from: hours from this one on are not learned, by group: an open incident.
         """
         size = len(self._levels.groups)
-        self._hour = grown(self._hour, size, -1)
         self.share, self.rho = grown(self.share, size, 0.0), grown(self.rho, size, _PRIOR_RHO)
         self.per_day = grown(self.per_day, size, 0.0)
-        fresh = groups[self._hour[groups] != hour]
-        if not len(fresh):
+        oldest = min(self._sums.counts, default=hour)
+        turn, known = hour // (1 if hour - oldest < 72 else 6), self._known
+        if known == (turn, size):
             return
+        fresh = np.arange(known[1] if known[0] == turn else 0, size)
         platform = self._levels.find(Names(Level.PLATFORM)) or 0
         asked = np.append(fresh, platform)
-        oldest = min(self._sums.counts, default=hour)
         until = hour - 1 if hour - oldest >= 6 else hour
         failed, total = self._hours(asked, until, without_from)
         prior = (failed[:, -1].sum() + 2.0) / (total[:, -1].sum() + 40.0)
         self._learn(fresh, failed[:, :-1], total[:, :-1], float(np.clip(prior, _LOWEST, 0.2)))
-        self._hour[fresh] = hour
+        self._known = (turn, size)
 
     def _learn(self, groups: Ints, failed: Floats, total: Floats, prior: float) -> None:
         n = total.sum(0) + _PRIOR_MESSAGES

@@ -70,6 +70,8 @@ class Errors:
         self.open: dict[int, Failing] = {}
         self.ended: dict[str, str] = {}
         """Why each finding that may have ended did, by key."""
+        self._suspicious: Floats = np.zeros(0)
+        self._scored = (-1, -1)
         self._closed_minute: dict[int, int] = {}
         self._recovered: dict[str, float] = {}
         """When a customer of an integration was last found well again."""
@@ -89,11 +91,13 @@ class Errors:
         minute = int(watermark // 60)
         if not self.open and self._sums.newest_failed_minute <= minute - WINDOW:
             return []
-        suspicious = self._score(minute, watermark, now)
+        scored = (self._sums.version, minute)
+        if scored != self._scored or len(self._suspicious) != len(self._levels.groups):
+            self._suspicious, self._scored = self._score(minute, watermark, now), scored
         if not is_blind:
             self._close_quiet(minute, now)
         found = fold_errors(
-            self.open, suspicious, self._told, self._levels, self._sums.reasons, now
+            self.open, self._suspicious, self._told, self._levels, self._sums.reasons, now
         )
         self._told = {finding.key for finding in found}
         return found
@@ -108,7 +112,7 @@ class Errors:
         if not len(groups):
             return nats
         since = {group: int(f.since // 3600) for group, f in self.open.items()}
-        self._habit.know(groups, int(watermark // 3600), since)
+        self._habit.know(int(watermark // 3600), since)
         failed, total = ends(
             self._levels.channel_rows[groups], self._sums.window(minute, WINDOW), failed_rows
         )
@@ -120,7 +124,11 @@ class Errors:
         worth = np.flatnonzero(_may_fire(failed, total, usual) | is_open)
         best, onset = _cusum((failed * weight)[:, worth], (total * weight)[:, worth], usual[worth])
         nats[groups[worth]] = best
-        for place, value, start in zip(worth, best, onset, strict=True):
+        bars = self._bars(groups[worth])
+        to_follow = (best >= bars) | is_open[worth]
+        for place, value, start in zip(
+            worth[to_follow], best[to_follow], onset[to_follow], strict=True
+        ):
             self._follow(
                 int(groups[place]),
                 float(value),
@@ -157,7 +165,7 @@ class Errors:
         if failing is None:
             lost, ends_ = failed[onset:].sum(), total[onset:].sum()
             retired = self._expectations.is_retired(self._levels.groups[group])
-            if nats < self._bar(group) or lost < _LEAST_FAILED or retired:
+            if lost < _LEAST_FAILED or retired:
                 return
             since = 60.0 * (minute - WINDOW + 1 + onset)
             worst = float(np.clip(lost / ends_, 2.0 * usual, _SURE))
@@ -174,11 +182,11 @@ class Errors:
         )
         failing.good_nats = good if lost else np.inf
 
-    def _bar(self, group: int) -> float:
+    def _bars(self, groups: Ints) -> Floats:
         flows = len(self._levels.flows)
         allowed = max(FALSE_PAGES_AT_LEAST, FALSE_PAGES_PER_1000_FLOWS * flows / 1000.0)
-        chances = 7.0 * min(float(self._habit.per_day[group]), 1440.0) * max(flows, 20)
-        return max(float(np.log(chances / allowed)), _BAR_LOWEST)
+        chances = 7.0 * np.minimum(self._habit.per_day[groups], 1440.0) * max(flows, 20)
+        return np.maximum(np.log(np.maximum(chances, 1.0) / allowed), _BAR_LOWEST)
 
     def _close_quiet(self, minute: int, now: float) -> None:
         """Close what is usual again, and with it what was open only for the same messages."""
@@ -224,7 +232,8 @@ class Errors:
 def _may_fire(failed: Floats, total: Floats, usual: Floats) -> Bools:
     """Whether failures [minutes, groups] stand out at all in some stretch up to now."""
     lost, ends_ = np.cumsum(failed[::-1], 0), np.cumsum(total[::-1], 0)
-    return np.asarray(((lost >= 1.0) & (lost > 1.5 * usual * ends_)).any(axis=0))
+    expected = usual * ends_
+    return np.asarray((lost > expected + 2.5 * np.sqrt(expected) + 1.2).any(axis=0))
 
 
 def _cusum(failed: Floats, total: Floats, usual: Floats) -> tuple[Floats, Ints]:

@@ -35,6 +35,8 @@ _DISPERSION_HOURS = 10.0
 """1/r of a row without history, and how many hours it weighs."""
 _MONDAY_TO_THURSDAY = [4, 5, 6, 0]
 """Days of the epoch's weeks, which begin on a Thursday."""
+_MOST_AN_HOUR = 1e13
+"""Beyond it a count is a mistake, and its square no number of 32 bits."""
 _CHUNK = 2048
 
 
@@ -79,7 +81,8 @@ class Habit:
             setattr(self, name, grown(array, rows, 1 if name == "is_unseen" else 0))
 
     def learn(self, rows: Ints, sums: Sums, seen: SeenTime, watermark: float) -> None:
-        """Fit the habit of `rows` anew."""
+        """Fit the habit of `rows` anew; those of a single hour have none yet."""
+        rows = rows[sums.last_s[rows] // 3600 > sums.first_hour[rows]]
         for start in range(0, len(rows), _CHUNK):
             self._learn(rows[start : start + _CHUNK], sums, seen, watermark)
 
@@ -133,7 +136,7 @@ def _grids(rows: Ints, sums: Sums, first_hour: int, last_hour: int) -> tuple[Flo
             slab = sums.active(hour)
             there = rows < len(slab)
             active[hour - first_hour, there] = slab[rows[there]]
-    return np.maximum(counts, 0.0), active
+    return np.clip(counts, 0.0, _MOST_AN_HOUR), active
 
 
 def _exposure(rows: Ints, sums: Sums, seen: SeenTime, first_hour: int, last_hour: int) -> Floats:

@@ -55,6 +55,8 @@ class Sums:
         self.minute_failed: Floats = np.zeros((MINUTES_KEPT, 64), np.float32)
         self._slot_minute: Ints = np.full(MINUTES_KEPT, -1, np.int64)
         self.newest_hour = 0
+        self.version = 0
+        """Grows with everything added: the same version has the same sums."""
         self.newest_failed_minute = -1
         self.reasons = Reasons()
 
@@ -68,6 +70,7 @@ class Sums:
         if not len(minute):
             return np.zeros(0, np.int32)
         self.newest_hour = max(self.newest_hour, int(minute.max()) // 60)
+        self.version += 1
         flows = self._levels.locate(table)
         rows = self._levels.flow_rows[flows]
         self._make_room()

@@ -1,0 +1,249 @@
+"""How findings open, hold and close as time goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from fleet import DAY, Fleet, Sender, delta_of, make, queue_table, steady
+from histories import WEEK_LEARNED, fans_out, of
+
+from streamgauge.detect.detector import Detector
+from streamgauge.detect.expectations import Declared, Expectations
+from streamgauge.model.finding import Finding
+from streamgauge.model.flow import Flow, Scope
+from streamgauge.model.words import Kind, Severity, Suspected
+
+
+class Watch:
+    """Runs a detector minute by minute and keeps what opened and closed, with the time."""
+
+    def __init__(self, detector: Detector | None = None) -> None:
+        self.detector = detector or Detector()
+        self.opened: list[tuple[float, Finding]] = []
+        self.closed: list[tuple[float, Finding]] = []
+        self.open: dict[str, Finding] = {}
+
+    def ask(self, now: float) -> list[Finding]:
+        found = self.detector.evaluate(now)
+        for finding in found:
+            if finding.over_reason:
+                self.closed.append((now, finding))
+                self.open.pop(finding.key, None)
+            elif finding.key not in self.open:
+                self.opened.append((now, finding))
+                self.open[finding.key] = finding
+        return found
+
+    def run(self, fleet: Fleet, first: int, last: int, ticks: int = 1) -> Watch:
+        for minute in range(first, last):
+            self.detector.observe(fleet.delta(minute, minute + 1))
+            for tick in range(ticks):
+                self.ask(60.0 * (fleet.start + minute) + fleet.stamp_s + 1.0 + tick * 60.0 / ticks)
+        return self
+
+
+def learned(fleet: Fleet, until: int, expectations: Expectations | None = None) -> Watch:
+    detector = Detector(expectations)
+    detector.learn(fleet.history(until))
+    return Watch(detector)
+
+
+def test_a_silence_opens_once_and_closes_soon_after_messages_came_back() -> None:
+    fleet = steady(20, 3 * DAY + 60).silence([7], 3 * DAY + 5, 3 * DAY + 40)
+    watch = learned(fleet, 3 * DAY).run(fleet, 3 * DAY, 3 * DAY + 60)
+
+    (opened_at, opened), (closed_at, closed) = watch.opened[0], watch.closed[0]
+    assert len(watch.opened) == len(watch.closed) == 1
+    assert opened.scope == Scope(tenant="t07")
+    assert opened.suspected is Suspected.CUSTOMER
+    assert (opened_at - 60.0 * (fleet.start + 3 * DAY + 5)) <= 240.0
+    assert closed_at - 60.0 * (fleet.start + 3 * DAY + 40) <= 120.0
+    assert closed.over_reason.startswith("messages came back at 00:40 UTC after 36 min")
+
+
+def test_one_stray_message_of_a_big_customer_does_not_close_its_silence() -> None:
+    senders = [Sender(Flow(f"t{i}", "web", "ga4", "main", "delivered"), 6000.0) for i in range(5)]
+    fleet = make(senders, WEEK_LEARNED + 40).silence([2], WEEK_LEARNED + 5)
+    fleet.ok[2, WEEK_LEARNED + 20] = 1
+    watch = learned(fleet, WEEK_LEARNED).run(fleet, WEEK_LEARNED, WEEK_LEARNED + 40)
+    assert [f.key for f in watch.open.values()] == ["silence/t2/*/*/*/"]
+    assert not watch.closed
+
+
+def test_a_modest_customer_is_missed_within_ninety_seconds() -> None:
+    """Lines every ten seconds, 30 a minute, a week learned; 25 customers."""
+    rng = np.random.default_rng(5)
+    senders = [
+        Sender(Flow(f"t{i:02d}", "web", "ga4", "main", stage), 1800.0)
+        for i in range(25)
+        for stage in ("received", "delivered")
+    ]
+    fleet = make(senders, WEEK_LEARNED)
+    fleet.stamp_s = 50.0
+    watch = learned(fleet, WEEK_LEARNED)
+    stopped_at = fleet.end_s + 120.0
+    for step in range(36):
+        now = fleet.end_s + 10.0 * step
+        speaking = [i for i in range(50) if now < stopped_at or i // 2 != 7]
+        part = Fleet([senders[i] for i in speaking], np.zeros(0), np.zeros(0), int(now // 60))
+        part.ok = rng.poisson(5.0, (len(speaking), 1))
+        part.failed = np.zeros_like(part.ok)
+        part.stamp_s = now % 60.0
+        watch.detector.observe(part.delta())
+        watch.ask(now + 1.0)
+    (opened_at, opened), *more = watch.opened
+    assert opened.scope == Scope(tenant="t07")
+    assert not more
+    assert opened_at - (stopped_at - 10.0) <= 90.0
+
+
+def test_a_few_failing_customers_are_one_incident_that_closes_soon_after() -> None:
+    senders = [
+        Sender(Flow(f"t{i:02d}", "web", name, "main", "delivered"), rate, error_ratio=0.003)
+        for i, rate in enumerate([60, 120, 600, 6000, 400_000] * 5)
+        for name in ("ga4", "s3")
+    ]
+    fleet = make(senders, WEEK_LEARNED + 40)
+    begin, end = WEEK_LEARNED + 5, WEEK_LEARNED + 25
+    fleet.fail(of(fleet, tenant={"t02", "t08", "t10"}, integration="ga4"), begin, end, 0.8)
+    watch = learned(fleet, WEEK_LEARNED).run(fleet, WEEK_LEARNED, WEEK_LEARNED + 40, ticks=2)
+
+    assert [f.key for _, f in watch.opened] == ["errors/*/*/ga4/*/"]
+    (opened_at, opened), (closed_at, closed) = watch.opened[0], watch.closed[0]
+    assert opened_at - 60.0 * (fleet.start + begin) <= 180.0
+    assert closed_at - 60.0 * (fleet.start + end) <= 180.0
+    assert set(watch.closed[0][1].affected) <= {"t02", "t08", "t10"}
+    assert "of 25 customers" in opened.summary
+    assert "mostly “timeout”" in opened.summary
+    assert "back to usual" in closed.over_reason
+
+
+def test_over_a_restart_while_blind_nothing_closes_and_nothing_opens_twice() -> None:
+    fleet = steady(20, 3 * DAY).silence([7], -120)
+    first = learned(fleet, 3 * DAY)
+    first.ask(fleet.end_s)
+    (key,) = first.open
+
+    again = learned(fleet, 3 * DAY)
+    again.detector.restore([(key, first.open[key].since)])
+    found = again.ask(fleet.end_s + 3600.0)
+    assert {f.kind for f in found} == {Kind.SILENCE, Kind.BLIND}
+    assert not again.closed
+    assert again.open[key].since == first.open[key].since
+
+
+def test_a_silence_that_ended_while_we_were_away_is_told_as_over() -> None:
+    fleet = steady(20, 3 * DAY)
+    watch = learned(fleet, 3 * DAY)
+    watch.detector.restore([("silence/t07/*/*/*/", fleet.end_s - 7200.0)])
+    found = watch.ask(fleet.end_s)
+    assert [(f.key, bool(f.over_reason)) for f in found] == [("silence/t07/*/*/*/", True)]
+
+
+def test_blindness_is_told_once_holds_everything_and_says_how_long_it_was() -> None:
+    fleet = steady(20, 3 * DAY + 30).silence(list(range(20)), 3 * DAY + 5, 3 * DAY + 20)
+    watch = learned(fleet, 3 * DAY).run(fleet, 3 * DAY, 3 * DAY + 30)
+    assert [f.kind for _, f in watch.opened] == [Kind.BLIND]
+    assert watch.opened[0][1].severity is Severity.P1
+    assert watch.opened[0][1].suspected is Suspected.COLLECTOR
+    assert watch.closed[0][1].over_reason == "lines are reported again, after 16 min"
+
+
+def test_time_in_which_we_were_blind_is_no_silence() -> None:
+    """All stop for three hours; one customer takes five minutes longer to come back."""
+    fleet = steady(20, 3 * DAY + 240).silence(list(range(20)), 3 * DAY + 5, 3 * DAY + 185)
+    fleet.silence([3], 3 * DAY + 185, 3 * DAY + 187)
+    watch = learned(fleet, 3 * DAY).run(fleet, 3 * DAY, 3 * DAY + 240)
+    assert {f.kind for _, f in watch.opened} == {Kind.BLIND}
+
+
+def test_an_empty_detector_and_one_without_lines_say_nothing() -> None:
+    detector = Detector()
+    assert detector.evaluate(1.7e9) == []
+    detector.observe(delta_of(steady(2, 0).table()))
+    assert detector.evaluate(1.7e9) == []
+
+
+def test_a_declared_flow_never_seen_is_told_after_its_time() -> None:
+    declared = Declared(Scope(tenant="new"), expected_within_s=3600.0)
+    fleet = steady(3, DAY)
+    watch = learned(fleet, DAY, Expectations(declared=(declared,)))
+    assert watch.ask(fleet.end_s) == []
+    fleet = steady(3, DAY + 62)
+    watch.run(fleet, DAY, DAY + 62)
+    (found,) = watch.open.values()
+    assert (found.severity, found.scope) == (Severity.P4, Scope(tenant="new"))
+    assert found.summary.startswith("Declared but never seen: customer new.")
+
+
+def test_the_silent_time_does_not_become_the_habit() -> None:
+    fleet = steady(5, 10 * DAY).silence([1], 3 * DAY)
+    watch = learned(fleet, 3 * DAY)
+    for first in range(3 * DAY, 10 * DAY, 240):
+        watch.detector.observe(fleet.delta(first, first + 240))
+        watch.ask(60.0 * (fleet.start + first + 240))
+    assert [f.key for f in watch.open.values()] == ["silence/t1/*/*/*/"]
+    assert not watch.closed
+
+
+def test_a_backlog_says_when_it_drains_or_that_it_never_will() -> None:
+    fleet = steady(3, 3 * DAY)
+    end = fleet.start + 3 * DAY
+    minutes = list(range(end - 300, end))
+    grows = [20.0] * 290 + [20.0 + 600.0 * k for k in range(1, 11)]
+    put_in = [100.0 * k for k in range(290)] + [29_000.0 + 700.0 * k for k in range(10)]
+    out = [100.0 * k for k in range(300)]
+    table = queue_table("out", minutes, {"backlog": grows, "in_total": put_in, "out_total": out})
+    watch = learned(fleet, 3 * DAY)
+    watch.detector.observe(delta_of(fleet.table(0, 0), table))
+    watch.ask(fleet.end_s)
+    (found,) = watch.open.values()
+    assert "it never drains" in found.summary
+
+    faster = {"backlog": [6020.0 - 1200.0], "in_total": [36_000.0], "out_total": [50_000.0]}
+    watch.detector.observe(delta_of(fleet.table(0, 0), queue_table("out", [end], faster)))
+    found = watch.ask(fleet.end_s + 60.0)[0]
+    assert "Drains at 00:" in found.summary
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", ["flat", "office", "diurnal"])
+@pytest.mark.parametrize("clump", [0.0, 2.0], ids=["poisson", "clumpy"])
+def test_a_healthy_fleet_of_all_sizes_pages_next_to_nobody(shape: str, clump: float) -> None:
+    """24 customers from 3 a day to 3 million a day; a week learned, a week watched."""
+    rates = 3 / 24 * 1e6 ** np.linspace(0.0, 1.0, 24)
+    senders = [
+        Sender(Flow(f"t{i:02d}", "web", "ga4", "main", "delivered"), rate, shape=shape,
+               clump=clump, hourly=0.1 * clump, error_ratio=0.002)
+        for i, rate in enumerate(rates)
+    ]  # fmt: skip
+    fleet = make(senders, 14 * DAY, seed=3)
+    watch = learned(fleet, 7 * DAY)
+    for first in range(7 * DAY, 14 * DAY, 10):
+        watch.detector.observe(fleet.delta(first, first + 10))
+        watch.ask(60.0 * (fleet.start + first + 9) + 1.0)
+    assert len(watch.opened) <= 1
+
+
+@pytest.mark.parametrize(
+    "shape_of_time", [lambda n: n, lambda n: n - 7200.0, lambda n: n + 1e9, lambda n: -n],
+    ids=["as it is", "two hours back", "decades ahead", "before 1970"],
+)  # fmt: skip
+def test_a_clock_that_jumps_makes_no_storm(shape_of_time: Callable[[float], float]) -> None:
+    fleet = steady(20, 3 * DAY)
+    watch = learned(fleet, 3 * DAY)
+    watch.ask(fleet.end_s)
+    found = watch.ask(shape_of_time(fleet.end_s))
+    assert len(found) <= 1
+    watch.ask(fleet.end_s + 1.0)
+
+
+def test_a_received_customer_without_deliveries_is_not_the_customers_fault() -> None:
+    fleet = fans_out(4, WEEK_LEARNED + 30)
+    fleet.silence(of(fleet, tenant="t01", integration="s3"), WEEK_LEARNED + 5)
+    watch = learned(fleet, WEEK_LEARNED).run(fleet, WEEK_LEARNED, WEEK_LEARNED + 30)
+    (found,) = watch.open.values()
+    assert found.suspected is Suspected.INTEGRATION
+    assert "still received" in found.summary

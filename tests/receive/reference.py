@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 BLANK = " \t\0"
 UNITS = {
@@ -33,9 +34,9 @@ class Bad(Exception):
 class Result:
     """Rows as tuples, in the order of lines and fields."""
 
-    messages: list[tuple[object, ...]] = field(default_factory=list)
-    queue: list[tuple[object, ...]] = field(default_factory=list)
-    points: list[tuple[object, ...]] = field(default_factory=list)
+    messages: list[tuple[Any, ...]] = field(default_factory=list)
+    queue: list[tuple[Any, ...]] = field(default_factory=list)
+    points: list[tuple[Any, ...]] = field(default_factory=list)
     rejected: list[int] = field(default_factory=list)
     line_count: int = 0
     has_all_timestamps: bool = True
@@ -200,7 +201,7 @@ def read_key(key: str) -> tuple[str, dict[str, str]]:
     return measurement, tags
 
 
-def read_value(line: str, i: int) -> tuple[tuple[str, object], int]:
+def read_value(line: str, i: int) -> tuple[tuple[str, Any], int]:
     if i < len(line) and line[i] == '"':
         end = string_end(line, i)
         if end < 0:
@@ -256,11 +257,11 @@ def read_stamp(stamp: str, unit: int, now_ns: int, ahead_s: float) -> int:
 
 
 def canonical(tags: dict[str, str]) -> str:
-    parts = []
-    for name in sorted(tags):
-        for text in (name, tags[name]):
-            parts.append("".join("\\" + c if c in ",= " else c for c in text))
-    return ",".join(f"{a}={b}" for a, b in zip(parts[::2], parts[1::2], strict=True))
+    return ",".join(f"{escape(name)}={escape(tags[name])}" for name in sorted(tags))
+
+
+def escape(text: str) -> str:
+    return "".join("\\" + c if c in ",= " else c for c in text)
 
 
 def first_of(tags: dict[str, str], names: list[str]) -> str:
@@ -274,7 +275,7 @@ def add_rows(
     result: Result,
     measurement: str,
     tags: dict[str, str],
-    fields: list[tuple[str, str, object]],
+    fields: list[tuple[str, str, Any]],
     time_ns: int,
 ) -> None:
     """What the line means to streamgauge."""
@@ -285,9 +286,9 @@ def add_rows(
     else:
         rest = fields
     for name, kind, value in rest:
-        number = None if kind == "s" else float(value)  # type: ignore[arg-type]
+        number = None if kind == "s" else float(value)
         text = value if kind == "s" else None
-        if kind in ("i", "u") and abs(value) >= 2**53:  # type: ignore[arg-type]
+        if kind in ("i", "u") and abs(value) >= 2**53:
             text = str(value)
         result.points.append((time_ns, measurement, canonical(tags), name, kind, number, text))
 
@@ -295,9 +296,9 @@ def add_rows(
 def add_messages(
     result: Result,
     tags: dict[str, str],
-    fields: list[tuple[str, str, object]],
+    fields: list[tuple[str, str, Any]],
     time_ns: int,
-) -> list[tuple[str, str, object]]:
+) -> list[tuple[str, str, Any]]:
     defaults = {"tenant": "default", "stage": "delivered", "outcome": "ok"}
     names = ["tenant", "source", "integration", "pipeline", "stage", "outcome", "reason"]
     flow = [tags.pop(name, defaults.get(name, "")) for name in names]
@@ -307,15 +308,17 @@ def add_messages(
     durations: dict[str, float] = {}
     for name, kind, value in fields:
         is_number = kind in ("f", "i", "u")
-        is_count = is_number and value >= 0 and value < 2**64 and Fraction(value) % 1 == 0  # type: ignore[operator,arg-type]
+        is_count = is_number and value >= 0 and value < 2**64 and Fraction(value) % 1 == 0
         if name == "count":
             if not is_count:
                 raise Bad("count")
-            count = int(value)  # type: ignore[call-overload]
+            count = int(value)
         elif name == "bytes" and is_count:
-            size = int(value)  # type: ignore[call-overload]
-        elif name in ("latency_ms", "latency_s", "queue_ms", "queue_s") and is_number and value >= 0:  # type: ignore[operator]
-            durations[name] = float(value)  # type: ignore[arg-type]
+            size = int(value)
+        elif (
+            name in ("latency_ms", "latency_s", "queue_ms", "queue_s") and is_number and value >= 0
+        ):
+            durations[name] = float(value)
         else:
             rest.append((name, kind, value))
     pair = []
@@ -331,9 +334,9 @@ def add_messages(
 def add_queue(
     result: Result,
     tags: dict[str, str],
-    fields: list[tuple[str, str, object]],
+    fields: list[tuple[str, str, Any]],
     time_ns: int,
-) -> list[tuple[str, str, object]]:
+) -> list[tuple[str, str, Any]]:
     words = [tags.pop(name, "") for name in ("queue", "pipeline", "integration", "tenant")]
     router = first_of(tags, ["router", "host", "instance", "service.instance.id"])
     names = ["backlog", "oldest_age_s", "in_total", "out_total", "consumers", "in_flight"]
@@ -341,7 +344,7 @@ def add_queue(
     rest = []
     for name, kind, value in fields:
         if name in names and kind in ("f", "i", "u"):
-            given[name] = float(value)  # type: ignore[arg-type]
+            given[name] = float(value)
         else:
             rest.append((name, kind, value))
     if given:

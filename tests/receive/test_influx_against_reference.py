@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,8 +23,6 @@ def _load_reference() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
@@ -66,7 +65,9 @@ NAMES = st.one_of(
 )
 MEASUREMENTS = st.one_of(st.sampled_from(["messages", "queue", "cpu"]), WORDS)
 INTEGERS = st.one_of(
-    st.integers(-(2**63), 2**63 - 1), st.integers(0, 3), st.sampled_from([2**53, 2**53 + 1, -(2**63)])
+    st.integers(-(2**63), 2**63 - 1),
+    st.integers(0, 3),
+    st.sampled_from([2**53, 2**53 + 1, -(2**63)]),
 )
 VALUES = st.one_of(
     INTEGERS.map(lambda n: f"{n}i"),
@@ -104,14 +105,17 @@ def lines(draw: st.DrawFn) -> str:
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
     """Lines, comments and blank lines."""
-    line = st.one_of(lines(), lines(), lines(), st.sampled_from(["", "# c, d=\"", "   ", "\r", "#"]))
+    line = st.one_of(lines(), lines(), lines(), st.sampled_from(["", '# c, d="', "   ", "\r", "#"]))
     text = "\n".join(draw(st.lists(line, max_size=6)))
     return (text + draw(st.sampled_from(["", "\n"]))).encode()
 
 
 PIECES = st.sampled_from(
-    [b",", b"=", b" ", b"\\", b'"', b"\n", b"#", b"\r\n", b"\t", b"\xff", b"\xc3", b"i", b"e", b"\0"]
-    + [b"\\\\", b'\\"', b'="', b'",', b'" ', b"\x01", b"\x02", b"m f=1", b"m f=1 5\n", b"x"]
+    [
+        *(b",", b"=", b" ", b"\\", b'"', b"\n", b"#", b"\r\n", b"\t", b"\0"),
+        *(b"\xff", b"\xc3", b"i", b"e", b"x", b"\x01", b"\x02"),
+        *(b"\\\\", b'\\"', b'="', b'",', b'" ', b"m f=1", b"m f=1 5\n"),
+    ]
 )
 
 
@@ -126,15 +130,17 @@ def mutated(draw: st.DrawFn) -> bytes:
     return body
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(bodies(), st.sampled_from(["ns", "u", "ms", "s", "m", "h"]))
 @example(b'm f="a\nb" 5\nm f=1', "ns")
-@example(b'messages,tenant=a count=1,count=2,latency_ms=1,latency_s=2 5', "s")
-def test_well_formed_bodies_are_read_as_the_reference_reads_them(body: bytes, precision: str) -> None:
+@example(b"messages,tenant=a count=1,count=2,latency_ms=1,latency_s=2 5", "s")
+def test_well_formed_bodies_are_read_as_the_reference_reads_them(
+    body: bytes, precision: str
+) -> None:
     assert_agree(body, precision)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(mutated())
 @example(b'm f="abc 1\nm f=1 5')
 @example(b'm f="a\\\nm f="b')
@@ -150,13 +156,13 @@ def test_damaged_bodies_lose_the_same_lines(body: bytes) -> None:
     assert_agree(body)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(PIECES, max_size=30).map(b"".join))
 def test_rubble_is_read_as_the_reference_reads_it(body: bytes) -> None:
     assert_agree(body)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_an_answer_and_every_line_is_kept_or_refused(body: bytes) -> None:
     ours = parsed(body)

@@ -44,9 +44,14 @@ class Series:
 class SeriesGuard:
     """Keeps count of new series. Threads may share it."""
 
-    def __init__(self, clock: Clock, max_new_per_tenant_hour: int) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        max_new_per_tenant_hour: int,
+        generation_series: int = GENERATION_SERIES,
+    ) -> None:
         self._clock, self._limit = clock, max_new_per_tenant_hour
-        self._known = _Known()
+        self._known = _Known(generation_series)
         self._hour = -1
         self._new_counts: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -58,9 +63,16 @@ class SeriesGuard:
             new = np.flatnonzero(~self._known.has(series.identity))
             if not len(new):
                 return {}
-            refused, reasons = self._refuse(series, new)
-            self._known.add(series.identity[new[~refused]])
-            return {int(at): reasons[tenant] for at, tenant in _named(series, new[refused])}
+            first = np.sort(new[np.unique(series.identity[new], return_index=True)[1]])
+            refused, reasons = self._refuse(series, first)
+            self._known.add(series.identity[first[~refused]])
+            out = new[np.isin(series.identity[new], series.identity[first[refused]])]
+            return {int(at): reasons[tenant] for at, tenant in _named(series, out)}
+
+    @property
+    def known_count(self) -> int:
+        """Hashes held in memory."""
+        return len(self._known)
 
     def _begin_hour(self) -> None:
         hour = int(self._clock.now() // 3600)
@@ -119,10 +131,14 @@ def most_varied_tag(tags: Sequence[str]) -> tuple[str, int]:
 class _Known:
     """A bounded set of hashes that answers for whole arrays."""
 
-    def __init__(self) -> None:
+    def __init__(self, generation_series: int) -> None:
+        self._generation_series = generation_series
         self._front = np.zeros(_FRONT_SLOTS, np.uint64)
         self._newer: Hashes = np.zeros(0, np.uint64)
         self._older: Hashes = np.zeros(0, np.uint64)
+
+    def __len__(self) -> int:
+        return len(self._newer) + len(self._older)
 
     def has(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Which are in it; the front answers for nearly all in one step."""
@@ -143,7 +159,7 @@ class _Known:
         hashes = np.unique(hashes)
         self._newer = np.insert(self._newer, np.searchsorted(self._newer, hashes), hashes)
         self._front[self._slots(hashes)] = hashes
-        if len(self._newer) > GENERATION_SERIES:
+        if len(self._newer) > self._generation_series:
             self._older, self._newer = self._newer, np.zeros(0, np.uint64)
             self._front[:] = 0
 

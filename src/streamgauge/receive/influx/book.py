@@ -63,7 +63,8 @@ class Pool:
 class Shelf:
     """Series by row; rows are [n] int32 in every call."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_series: int = MAX_SERIES) -> None:
+        self._max_series = max_series
         self._own = {
             SeriesKind.REFUSED: [],
             SeriesKind.MESSAGES: [Pool() for _ in MESSAGES_TAGS],
@@ -126,9 +127,14 @@ class Shelf:
         """A hash of each series, the same for the same tags in another order."""
         return self._identity[rows]
 
+    @property
+    def series_count(self) -> int:
+        """Series that are known."""
+        return len(self._rows)
+
     def is_full(self) -> bool:
         """Whether a new shelf is due."""
-        return len(self._rows) > MAX_SERIES or self._key_characters > MAX_KEY_CHARACTERS
+        return len(self._rows) > self._max_series or self._key_characters > MAX_KEY_CHARACTERS
 
     def half(self) -> Shelf:
         """A new shelf with the series used last, half as many as fit, by number and by size."""
@@ -136,8 +142,8 @@ class Shelf:
             keys = np.array(list(self._rows), object)
             newest = np.argsort(-self._used[: len(keys)], kind="stable")
             size = np.cumsum([len(key) for key in keys[newest]])
-            kept = newest[(size <= MAX_KEY_CHARACTERS // 2)][: MAX_SERIES // 2]
-            shelf = Shelf()
+            kept = newest[(size <= MAX_KEY_CHARACTERS // 2)][: self._max_series // 2]
+            shelf = Shelf(self._max_series)
             shelf._add([(keys[row], int(self._hash[row]), self._meaning(int(row))) for row in kept])
             return shelf
 
@@ -195,8 +201,8 @@ class Shelf:
 class Book:
     """The shelf in use."""
 
-    def __init__(self) -> None:
-        self._shelf = Shelf()
+    def __init__(self, max_series: int = MAX_SERIES) -> None:
+        self._shelf = Shelf(max_series)
         self._lock = threading.Lock()
 
     def shelf(self) -> Shelf:

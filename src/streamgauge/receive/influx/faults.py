@@ -12,7 +12,7 @@ import re
 from enum import IntEnum
 
 from streamgauge.receive.influx.fields import FALSE_WORDS, TRUE_WORDS
-from streamgauge.receive.influx.keys import KeyFault, read_key
+from streamgauge.receive.influx.keys import MAX_KEY_BYTES, KeyFault, read_key
 
 
 class Fault(IntEnum):
@@ -32,6 +32,7 @@ class Fault(IntEnum):
 
 
 _BLANK = " \t\0"
+_BLANKS = re.compile(r"[ \t\0]*+")
 _KEY_END = re.compile(r"(?:\\[,= ]|[^ ])*+")
 _NAME = re.compile(r"(?:\\[,= ]|[^,= ])*+")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*+"', re.DOTALL)
@@ -44,15 +45,21 @@ _INT64 = (-(2**63), 2**63 - 1)
 _UINT64 = (0, 2**64 - 1)
 
 
-def syntax_reason(line: str) -> str:
-    """What is wrong with a line, in InfluxDB's words."""
-    line = line.lstrip(_BLANK)
+def syntax_reason(line: str, key_bytes: int = 0) -> str:
+    """What is wrong with a line, in InfluxDB's words.
+
+    Args:
+        line: without its end of line.
+        key_bytes: size of the whole series key.
+    """
+    if key_bytes > MAX_KEY_BYTES:
+        return f"max key length exceeded: {key_bytes} > {MAX_KEY_BYTES}"
     key_end = _end(_KEY_END, line, 0)
     try:
         read_key(line[:key_end])
     except KeyFault as fault:
         return str(fault)
-    at = _skip(line, key_end)
+    at = _end(_BLANKS, line, key_end)
     if at >= len(line):
         return "missing fields"
     reason, at = _fields_reason(line, at)
@@ -62,12 +69,6 @@ def syntax_reason(line: str) -> str:
 def _end(pattern: re.Pattern[str], line: str, at: int) -> int:
     match = pattern.match(line, at)
     return match.end() if match else at
-
-
-def _skip(line: str, at: int) -> int:
-    while at < len(line) and line[at] in _BLANK:
-        at += 1
-    return at
 
 
 def _fields_reason(line: str, at: int) -> tuple[str, int]:
@@ -121,6 +122,9 @@ def _number_reason(word: str) -> str:
 
 
 def _stamp_reason(stamp: str) -> str:
-    if stamp and not _STAMP.fullmatch(stamp):
+    digits, _, rest = stamp.partition(" ")
+    if digits and not _STAMP.fullmatch(digits):
         return "bad timestamp"
+    if rest:
+        return "point is invalid"
     return "time outside range -9223372036854775806 - 9223372036854775806"

@@ -6,13 +6,12 @@ sections are the bytes between runs of white space that `strings.hide` left stan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamgauge.receive.influx.blanks import Blanks, Bytes, Positions
-from streamgauge.receive.influx.strings import hide
 
 _KEY_FIELDS_STAMP = np.frombuffer(b"  \n", np.uint8)
 """The white space of a line that has all three sections."""
@@ -45,13 +44,19 @@ class Lines:
         return len(self.start)
 
 
-def split(body: bytes) -> Lines:
-    """Cut `body`, which ends in a line break and is valid UTF-8."""
-    raw = np.frombuffer(body, np.uint8)
-    clean = hide(body, raw)
+def split(raw: Bytes, clean: Bytes, first_number: int = 1) -> Lines:
+    """Cut text, which ends in a line break and is valid UTF-8.
+
+    Args:
+        raw: the text.
+        clean: the same without what is hidden (`strings.hide`).
+        first_number: of the text's first line.
+    """
     marks = np.flatnonzero(clean <= ord(" "))
     kinds = clean[marks]
-    return _all_alike(raw, clean, marks, kinds) or _any(raw, clean, marks, kinds)
+    alike = _all_alike(raw, clean, marks, kinds)
+    lines = _any(raw, clean, marks, kinds) if alike is None else alike
+    return replace(lines, number=lines.number + (first_number - 1))
 
 
 def _all_alike(raw: Bytes, clean: Bytes, marks: Positions, kinds: Bytes) -> Lines | None:

@@ -7,7 +7,7 @@ line without it would count as one message.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,12 +42,12 @@ class Columns:
 
     count: NDArray[np.uint64]
     bytes: NDArray[np.uint64]
-    floats: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    floats: dict[str, NDArray[np.float64]]
     """latency_s, queue_s and QUEUE_FIELDS that occur; NaN where not reported."""
-    has_queue_field: NDArray[np.bool_] | None = None
-    is_point: NDArray[np.bool_] | None = None
+    has_queue_field: NDArray[np.bool_]
+    is_point: NDArray[np.bool_]
     """[n_fields]"""
-    is_bad_count: NDArray[np.bool_] | None = None
+    is_bad_count: NDArray[np.bool_]
     """[n_lines]"""
 
 

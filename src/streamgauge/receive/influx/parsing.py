@@ -15,6 +15,7 @@ Source: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_re
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +24,18 @@ from streamgauge.model.batch import Batch, Parsed
 from streamgauge.model.errors import PayloadError
 from streamgauge.receive.guard import Series, SeriesGuard
 from streamgauge.receive.influx import tokens
+from streamgauge.receive.influx.blanks import Positions
 from streamgauge.receive.influx.book import ALL_TAGS, TENANT, Book, Rows, Shelf, distinct
 from streamgauge.receive.influx.encoding import mask_bad_utf8
 from streamgauge.receive.influx.faults import Fault
 from streamgauge.receive.influx.fields import Fields, explode
 from streamgauge.receive.influx.lines import Lines, split
 from streamgauge.receive.influx.measurements import fill_columns
+from streamgauge.receive.influx.parts import Part, cut, join
 from streamgauge.receive.influx.refusals import Refusals
 from streamgauge.receive.influx.series import SeriesKind
-from streamgauge.receive.influx.stamps import NANOSECONDS, read_stamps, stamp_faults
+from streamgauge.receive.influx.stamps import NANOSECONDS, read_stamps, stamps_refused
+from streamgauge.receive.influx.strings import hide
 from streamgauge.receive.influx.tables import Understood, build
 from streamgauge.receive.schema import NO_MESSAGES, NO_POINTS, NO_QUEUE
 
@@ -63,20 +67,30 @@ def parse(
     unit_ns = NANOSECONDS.get(precision)
     if unit_ns is None:
         raise PayloadError(f"unknown precision {precision!r}; use one of n, u, ms, s, m, h")
-    sane, bad_at = mask_bad_utf8(body)
-    lines = split(sane)
+    asked = _Asked(unit_ns, db, received_at_ns, max_ahead_s, guard)
+    safe, bad_at = mask_bad_utf8(body)
+    raw = np.frombuffer(safe, np.uint8)
+    whole = Part(body, raw, hide(safe, raw), bad_at, 1)
+    return join([_parse_part(part, asked) for part in cut(whole)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What holds for all lines of a body."""
+
+    unit_ns: int
+    db: str
+    received_at_ns: int
+    max_ahead_s: float
+    guard: SeriesGuard | None
+
+
+def _parse_part(part: Part, asked: _Asked) -> Parsed:
+    lines = split(part.raw, part.clean, part.first_number)
     if not len(lines):
         return Parsed(Batch(NO_MESSAGES, NO_QUEUE, NO_POINTS), 0, 0)
-    fault = np.where(lines.is_whole, Fault.NONE, Fault.SYNTAX).astype(np.uint8)
-    if len(bad_at):
-        at = np.searchsorted(lines.start, bad_at, side="right") - 1
-        fault[at[(at >= 0) & (bad_at < lines.end[at])]] = Fault.ENCODING
-    time_ns, stamp_fault = read_stamps(
-        lines.raw, lines.stamp_start, lines.stamp_end, unit_ns, received_at_ns
-    )
-    fault = np.where(fault == Fault.NONE, stamp_fault, fault)
-    is_ahead = stamp_faults(time_ns, received_at_ns, max_ahead_s)
-    fault[(fault == Fault.NONE) & is_ahead] = Fault.STAMP
+    fault = _shape_faults(lines, part.bad_at)
+    time_ns = _stamps(lines, fault, asked)
     fields = _fields(lines, fault)
     shelf = _BOOK.shelf()
     keys = tokens.slices(lines.raw, lines.start, lines.key_end)
@@ -84,21 +98,39 @@ def parse(
     kind = shelf.kinds(series)[code]
     fault[(kind == SeriesKind.REFUSED) & (fault != Fault.ENCODING)] = Fault.SYNTAX
     columns = fill_columns(fields, kind)
-    if columns.is_bad_count is not None:
-        fault[columns.is_bad_count & (fault == Fault.NONE)] = Fault.COUNT
-    reasons = _admit(guard, shelf, series, code, fault)
-    understood = Understood(db, shelf, series, code, kind, time_ns, fault == Fault.NONE)
-    batch = build(understood, fields, columns)
-    refusals = Refusals(body, lines, fault, time_ns, max_ahead_s, code, reasons)
-    is_given = lines.stamp_start < lines.stamp_end
+    fault[columns.is_bad_count & (fault == Fault.NONE)] = Fault.COUNT
+    reasons = _admit(asked.guard, shelf, series, code, fault)
+    is_good = fault == Fault.NONE
+    understood = Understood(asked.db, shelf, series, code, kind, time_ns, is_good)
+    refusals = Refusals(part.body, lines, fault, time_ns, asked.max_ahead_s, code, reasons)
     return Parsed(
-        batch,
+        build(understood, fields, columns),
         line_count=len(lines),
         rejected_count=refusals.count,
         rejected=refusals.told(shelf, series),
-        has_all_timestamps=bool(is_given[fault == Fault.NONE].all()),
+        has_all_timestamps=bool((lines.stamp_start < lines.stamp_end)[is_good].all()),
         rejected_by=refusals.counted(shelf, series),
     )
+
+
+def _shape_faults(lines: Lines, bad_at: Positions) -> NDArray[np.uint8]:
+    """Faults [n_lines] that show without reading the sections."""
+    fault = np.where(lines.is_whole, np.uint8(Fault.NONE), np.uint8(Fault.SYNTAX))
+    if len(bad_at):
+        at = np.searchsorted(lines.start, bad_at, side="right") - 1
+        fault[at[(at >= 0) & (bad_at < lines.end[at])]] = Fault.ENCODING
+    return fault
+
+
+def _stamps(lines: Lines, fault: NDArray[np.uint8], asked: _Asked) -> NDArray[np.int64]:
+    """Time stamps in nanoseconds; marks the lines whose time stamp is none, or refused."""
+    time_ns, is_bad = read_stamps(
+        lines.raw, lines.stamp_start, lines.stamp_end, asked.unit_ns, asked.received_at_ns
+    )
+    fault[is_bad & (fault == Fault.NONE)] = Fault.SYNTAX
+    is_refused = stamps_refused(time_ns, asked.received_at_ns, asked.max_ahead_s)
+    fault[is_refused & (fault == Fault.NONE)] = Fault.STAMP
+    return time_ns
 
 
 def _fields(lines: Lines, fault: NDArray[np.uint8]) -> Fields:

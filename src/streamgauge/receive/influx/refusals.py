@@ -17,8 +17,6 @@ from streamgauge.receive.influx.stamps import stamp_reason
 
 MAX_TOLD = 100
 MAX_LINE_CHARACTERS = 256
-_EXPLAINED_BYTES = 100_000
-"""How much of a line is read again for its reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +79,6 @@ class Refusals:
             case Fault.SERIES:
                 return self.series_reasons[int(self.code[at])]
             case _:
-                read = self.body[start : min(end, start + _EXPLAINED_BYTES)]
-                return syntax_reason(read.decode(errors="replace"))
+                read = self.body[start:end]
+                size = int(self.lines.key_end[at]) - start
+                return syntax_reason(read.decode(errors="replace"), size)

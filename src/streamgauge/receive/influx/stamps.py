@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from streamgauge.receive.influx import tokens
 from streamgauge.receive.influx.blanks import Bytes, Positions
-from streamgauge.receive.influx.faults import Fault
 
 NANOSECONDS = {
     "": 1,
@@ -29,8 +28,8 @@ _MAX_NS = 2**63 - 1
 
 def read_stamps(
     raw: Bytes, start: Positions, end: Positions, unit_ns: int, received_at_ns: int
-) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Nanoseconds [n_lines], and a Fault for each.
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Nanoseconds [n_lines], and which are no time stamps.
 
     A line without a time stamp (start == end) gets `received_at_ns`.
     """
@@ -41,14 +40,13 @@ def read_stamps(
     is_number = is_number & ((first != ord("+")) | ~is_given)
     most = _MAX_NS // unit_ns
     is_in_range = (units >= -most) & (units <= most)
-    fault = np.where(is_given & ~(is_number & is_in_range), Fault.SYNTAX, Fault.NONE)
     time_ns = np.where(is_given & is_in_range, units, 0) * unit_ns
     if not is_given.all():
         time_ns[~is_given] = received_at_ns
-    return time_ns, fault.astype(np.uint8)
+    return time_ns, is_given & ~(is_number & is_in_range)
 
 
-def stamp_faults(
+def stamps_refused(
     time_ns: NDArray[np.int64], received_at_ns: int, max_ahead_s: float
 ) -> NDArray[np.bool_]:
     """Which time stamps are refused: negative ones, and those too far ahead of our clock."""

@@ -80,9 +80,7 @@ def _messages(lines: Understood, columns: Columns) -> pa.Table:
 
 def _queue(lines: Understood, columns: Columns) -> pa.Table:
     is_queue = lines.is_good & (lines.kind == SeriesKind.QUEUE)
-    if columns.has_queue_field is not None:
-        is_queue &= columns.has_queue_field
-    chosen = _chosen(is_queue)
+    chosen = _chosen(is_queue & columns.has_queue_field)
     time_ns = lines.time_ns[chosen]
     if not len(time_ns):
         return NO_QUEUE
@@ -94,7 +92,7 @@ def _queue(lines: Understood, columns: Columns) -> pa.Table:
 
 
 def _points(lines: Understood, fields: Fields, columns: Columns) -> pa.Table:
-    if columns.is_point is None or not columns.is_point.any():
+    if not columns.is_point.any():
         return NO_POINTS
     at = np.flatnonzero(columns.is_point & lines.is_good[fields.line])
     if not len(at):

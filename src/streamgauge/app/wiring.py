@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from streamgauge.alert.rules import Rule
 from streamgauge.app.config import DeclaredFlow, Notify, NotifyOpsgenie, NotifyWebhook
 from streamgauge.app.configuration import Configuration
 from streamgauge.detect.expectations import Declared, Expectations
+from streamgauge.model.errors import ConfigError
 from streamgauge.model.flow import Scope
 from streamgauge.page.notifiers.build import NotifierSettings
 from streamgauge.page.notifiers.log import LogSettings
@@ -73,8 +75,12 @@ def expectations(configuration: Configuration) -> Expectations:
 
 
 def rules(configuration: Configuration) -> list[Rule]:
-    """The user's thresholds."""
-    return [
+    """The user's thresholds.
+
+    Raises:
+        ConfigError: two of them have one name, which their incidents would share.
+    """
+    found = [
         Rule(
             name=rule.name or _rule_name(rule.metric, rule.above, rule.below),
             metric=rule.metric,
@@ -86,6 +92,10 @@ def rules(configuration: Configuration) -> list[Rule]:
         )
         for rule in configuration.rule
     ]
+    repeated = [name for name, times in Counter(rule.name for rule in found).items() if times > 1]
+    if repeated:
+        raise ConfigError(f"two rules are called `{repeated[0]}`: give each a `name` of its own")
+    return found
 
 
 def _rule_name(metric: str, above: float | None, below: float | None) -> str:

@@ -89,6 +89,9 @@ def _answering(stand_in: OpsgenieStandIn) -> type[BaseHTTPRequestHandler]:
             status = stand_in.take(_read(self))
             self._answer(status, {"result": "Request will be processed", "requestId": "1"})
 
+        def do_PUT(self) -> None:
+            self.do_POST()
+
         def do_GET(self) -> None:
             stand_in.take(_read(self))
             self._answer(200, {"data": {"success": True, "isSuccess": True}})

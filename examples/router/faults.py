@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from examples.router.fleet import Customer
 from examples.router.vendors import VendorFault
 
-MODEST_PER_S = 1.3
+MODEST_PER_S = 4.0
 """Size of the customer that falls silent: nobody would see it in the platform's sum."""
 AFFECTED_PER_S = (2.0, 12.0)
 """Sizes of the customers for whom the integration fails."""

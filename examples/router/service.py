@@ -19,9 +19,6 @@ from examples.router.reporter import Reporter
 from examples.router.routes import Routes
 from examples.router.worker import Policy, Worker
 
-DRAIN_S = 2.0
-"""Given to messages in hand, and to the last report, when the router is told to stop."""
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -35,6 +32,8 @@ class Settings:
     identity: Identity = field(default_factory=lambda: Identity("router-1", "1.0.0"))
     policy: Policy = field(default_factory=Policy)
     vendor_timeout_s: float = 5.0
+    drain_s: float = 1.5
+    """Given to messages in hand, and again to the last report, when the router is told to stop."""
 
 
 class Service:
@@ -90,11 +89,11 @@ class Service:
 
     async def _finish(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
+            async with asyncio.timeout(self._settings.drain_s):
                 await asyncio.gather(*(one.finish() for one in self._workers))
         await self.reporter.report(self._clock.now())
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
+            async with asyncio.timeout(self._settings.drain_s):
                 await self.outbox.drain()
         await self._queue.close()
 

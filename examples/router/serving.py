@@ -34,7 +34,7 @@ async def serving(app: Starlette, host: str, port: int) -> AsyncIterator[None]:
         yield
     finally:
         server.stop()  # type: ignore[no-untyped-call]
-        await asyncio.wait([task], timeout=2)
+        await asyncio.wait([task], timeout=1)
 
 
 async def until_told_to_stop(work: Coroutine[Any, Any, T]) -> T | None:

@@ -91,10 +91,14 @@ class Worker:
                 yield batch[start : start + limit]
 
     async def _handle(self, batch: list[Taken]) -> None:
-        wanted = [one for one in batch if not self._ended_early(one)]
+        wanted: list[Taken] = []
+        ended: list[Taken] = []
+        for one in batch:
+            (ended if self._ended_early(one) else wanted).append(one)
+        await self._queue.acknowledge(self._integration, ended)
         if wanted:
             await self._deliver(wanted)
-        await self._queue.acknowledge(self._integration, batch)
+            await self._queue.acknowledge(self._integration, wanted)
 
     def _ended_early(self, one: Taken) -> bool:
         message = one.message

@@ -16,7 +16,7 @@ from examples.router.demo.errors import DemoError
 
 ROOT = Path(__file__).parents[3]
 LOG_LINES = 12
-STOP_S = 3.5
+STOP_S = 2.5
 
 
 class Child:

@@ -151,7 +151,9 @@ class Play:
         return " · ".join(parts)
 
     def _judge(self, start_at: float) -> bool:
-        assertions = list(judge(self._watch.incidents, self._inbox.pages, self._plot, start_at))
+        assertions = list(
+            judge(self._watch.incidents, self._watch.named, self._inbox.pages, self._plot, start_at)
+        )
         for one in assertions:
             self._terminal.assertion(one.sentence, one.found, holds=one.holds)
         return all(one.holds for one in assertions)

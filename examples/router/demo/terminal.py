@@ -27,7 +27,7 @@ class Terminal:
     """Everything that is printed."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or Console(highlight=False)
         self._live: Live | None = None
         self._plain_at = 0.0
         self._url = ""

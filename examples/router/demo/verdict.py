@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,12 +39,17 @@ def is_outage(incident: Json, plot: Plot) -> bool:
 
 
 def judge(
-    incidents: Sequence[Json], pages: Sequence[Page], plot: Plot, start_at: float
+    incidents: Sequence[Json],
+    named: Mapping[str, Set[str]],
+    pages: Sequence[Page],
+    plot: Plot,
+    start_at: float,
 ) -> Iterator[Assertion]:
     """Everything that has to hold at the end.
 
     Args:
         incidents: all of them, as `/api/v1/incidents` tells.
+        named: incident id → customers that it named as affected while it was open.
         pages: what the notifier sent.
         plot: what was played.
         start_at: epoch seconds, when the load began.
@@ -53,7 +58,7 @@ def judge(
     outages = [one for one in incidents if is_outage(one, plot)]
     others = [one for one in incidents if one not in silences and one not in outages]
     yield from _judge_silence(silences, plot)
-    yield from _judge_outage(outages, plot)
+    yield from _judge_outage(outages, named, plot)
     begins = {"silence": plot.silence_after_s, "errors": plot.outage_after_s}
     for incident in (*silences, *outages):
         yield from _judge_times(incident, start_at + begins[incident["kind"]], plot)
@@ -73,11 +78,13 @@ def _judge_silence(found: Sequence[Json], plot: Plot) -> Iterator[Assertion]:
         )
 
 
-def _judge_outage(found: Sequence[Json], plot: Plot) -> Iterator[Assertion]:
+def _judge_outage(
+    found: Sequence[Json], named: Mapping[str, Set[str]], plot: Plot
+) -> Iterator[Assertion]:
     name, tenants = plot.failing_integration, sorted(plot.affected_tenants)
     yield Assertion(f"one errors incident, for integration {name}", len(found) == 1, _tell(found))
     for one in found:
-        affected = sorted(one.get("affected") or ())
+        affected = sorted(named.get(one["id"], set()))
         yield Assertion(
             f"it names exactly {', '.join(tenants)}", affected == tenants, str(affected)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 
 import httpx
 from examples.router.demo.gauge import Gauge, Json
@@ -16,8 +17,10 @@ class Watch:
 
     def __init__(self, gauge: Gauge, terminal: Terminal) -> None:
         self._gauge, self._terminal = gauge, terminal
-        self._told: dict[tuple[str, bool], str] = {}
+        self._told: set[tuple[str, bool]] = set()
         self.incidents: list[Json] = []
+        self.named: dict[str, set[str]] = defaultdict(set)
+        """Incident id → every customer it has ever named as affected."""
 
     async def look(self, note: str) -> None:
         """Ask once and tell what is new; a slow or failing answer is told, too."""
@@ -36,12 +39,13 @@ class Watch:
     def _tell(self, incident: Json) -> None:
         is_closed = incident["closed_at"] is not None
         key = (incident["id"], is_closed)
-        names = ",".join(incident.get("affected") or ())
+        affected = set(incident.get("affected") or ())
         if key not in self._told:
             self._terminal.incident(incident, "closed" if is_closed else "opened")
-        elif names != self._told[key] and not is_closed:
-            self._terminal.say(f"now also affected: {incident['summary']}")
-        self._told[key] = names
+        elif affected - self.named[incident["id"]]:
+            self._terminal.say(f"more are affected: {incident['summary']}")
+        self._told.add(key)
+        self.named[incident["id"]] |= affected
 
     def has_closed_all(self, count: int) -> bool:
         """Whether at least `count` incidents were opened and none is open any more."""

@@ -32,9 +32,7 @@ def certainty(incident: Json) -> str:
 
 
 def _chance(value: float) -> str:
-    if value <= 0:
-        return "practically none"
-    return f"1 in {1 / value:,.0f}" if value > 1e-9 else f"{value:.0e}"
+    return f"1 in {1 / value:,.0f}" if value > 1e-12 else "less than 1 in a trillion"
 
 
 def incident_link(base_url: str, incident: Json) -> str:

@@ -90,9 +90,11 @@ class RabbitQueue:
 
     async def _waiting(self, name: str) -> int:
         assert self._publishing is not None, "open() first"  # noqa: S101
-        declared = await self._publishing.declare_queue(self._queue_name(name), passive=True)
+        # a robust channel answers a passive declaration from its memory; the one below asks
+        channel = await self._publishing.get_underlay_channel()
+        declared = await channel.queue_declare(self._queue_name(name), passive=True)
         prefetched = self._arrived[name].qsize() if name in self._arrived else 0
-        return (declared.declaration_result.message_count or 0) + prefetched
+        return (declared.message_count or 0) + prefetched
 
     async def close(self) -> None:
         """Disconnect; the broker gives unacknowledged messages to the next consumer."""

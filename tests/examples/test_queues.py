@@ -1,0 +1,159 @@
+"""Every kind of queue keeps the same promises: all events accounted, nothing lost by a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import uuid
+from collections.abc import Awaitable, Callable
+
+import pytest
+from examples.router.clock import LiveClock
+from examples.router.message import Message
+from examples.router.queues import DEAD_LETTER, MessageQueue, make_queue
+from examples.router.vendors import VendorFault
+from examples.router.worker import Policy
+from tests.examples.rig import INTEGRATIONS, Rig
+
+PORTS = {"rabbitmq": 5672, "nats": 4222}
+WITHIN_S = 30.0
+
+
+def listens(port: int) -> bool:
+    """Whether somebody answers on that port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("rabbitmq", marks=pytest.mark.broker),
+        pytest.param("nats", marks=pytest.mark.broker),
+    ]
+)
+def broker(request: pytest.FixtureRequest) -> str:
+    """A kind of broker that runs on this machine."""
+    kind = str(request.param)
+    if not listens(PORTS[kind]):
+        pytest.skip(f"no {kind} listens on 127.0.0.1:{PORTS[kind]}")
+    return kind
+
+
+async def _remove(kind: str, prefix: str) -> None:
+    """Leave nothing behind at the broker."""
+    if kind == "rabbitmq":
+        import aio_pika
+
+        async with await aio_pika.connect("amqp://guest:guest@127.0.0.1") as connection:
+            channel = await connection.channel()
+            for name in (*INTEGRATIONS, DEAD_LETTER):
+                await channel.queue_delete(f"{prefix}.{name}")
+    else:
+        import nats
+
+        client = await nats.connect("nats://127.0.0.1:4222")
+        await client.jetstream().delete_stream(prefix)
+        await client.close()
+
+
+def on_broker(kind: str, scene: Callable[[str], Awaitable[None]]) -> None:
+    """Run a scene under a prefix of its own and clean up."""
+
+    async def run() -> None:
+        prefix = f"test-{uuid.uuid4().hex[:12]}"
+        try:
+            async with asyncio.timeout(WITHIN_S * 2):
+                await scene(prefix)
+        finally:
+            await _remove(kind, prefix)
+
+    asyncio.run(run())
+
+
+async def eventually(look: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Poll until true."""
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            while not await look():
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{what} did not come within {WITHIN_S:g} s") from None
+
+
+def test_every_event_is_accounted_on_a_real_broker(broker: str) -> None:
+    async def scene(prefix: str) -> None:
+        clock = LiveClock()
+        quick = Policy(attempts=2, first_backoff_s=0.01)
+        rig = Rig(clock, make_queue(broker, "", clock, prefix), quick)
+        rig.fail(
+            VendorFault("ga4", "status", ("globex",), status=500),
+            VendorFault("webhook", "status", ("acme",), status=401),
+        )
+        async with rig.service.running():
+            for _ in range(5):
+                assert (await rig.post("acme", 20)).status_code == 202
+                assert (await rig.post("acme", 5, consent=False)).status_code == 202
+                assert (await rig.post("globex", 10)).status_code == 202
+
+            async def is_empty() -> bool:
+                return not any((await rig.waiting()).values())
+
+            await eventually(is_empty, "the end of the burst")
+            assert await rig.unaccounted() == dict.fromkeys(INTEGRATIONS, 0)
+            letters = (await rig.queue.depths())[DEAD_LETTER]
+            assert letters.backlog == 5 * 10 + 5 * 25
+        ends = rig.receiver.counts("tenant", "integration", "outcome", "reason")
+        assert ends["acme", "ga4", "ok", ""] == 100
+        assert ends["acme", "ga4", "filtered", "consent"] == 25
+        assert ends["globex", "ga4", "error", "http_500"] == 50
+        assert ends["globex", "ga4", "retried", "http_500"] == 50
+        assert ends["acme", "webhook", "error", "unauthorized"] == 125
+        assert ends["globex", "webhook", "ok", ""] == 50
+
+    on_broker(broker, scene)
+
+
+def _message(number: int, now: float) -> Message:
+    return Message(f"m-{number}", "acme", "web", "s3", now, now, 11, {"n": number})
+
+
+async def _take(queue: MessageQueue, count: int) -> list[str]:
+    taken = []
+    while len(taken) < count:
+        some = await queue.take("s3", 50)
+        await queue.acknowledge("s3", some)
+        taken += [one.message.id for one in some]
+    return sorted(taken)
+
+
+def test_messages_outlive_the_router_that_held_them(broker: str) -> None:
+    async def scene(prefix: str) -> None:
+        clock = LiveClock()
+        first = make_queue(broker, "", clock, prefix)
+        await first.open(INTEGRATIONS)
+        sent = [_message(number, 1_795_500_000.25) for number in range(20)]
+        await first.put(sent)
+        held = await first.take("s3", 8)
+        await first.close()
+
+        second = make_queue(broker, "", clock, prefix)
+        await second.open(INTEGRATIONS)
+
+        async def is_empty() -> bool:
+            depth = (await second.depths())["s3"]
+            return (depth.backlog, depth.in_flight, depth.out_total) == (0, 0, 20)
+
+        try:
+            assert await _take(second, 20) == sorted(one.id for one in sent)
+            assert held[0].message in sent, "the stamps travel with the message"
+            await eventually(is_empty, "an empty queue")
+        finally:
+            await second.close()
+
+    on_broker(broker, scene)
+
+
+def test_an_unknown_kind_is_named() -> None:
+    with pytest.raises(ValueError, match="'kafka'; there are memory, rabbitmq and nats"):
+        make_queue("kafka", "", LiveClock())

@@ -6,9 +6,11 @@ import { unitOf } from "./units.js";
 // Failures lie at the foot of a stack: on the base line even a thin band shows its course.
 const ORDER = ["expired", "dropped", "error", "retried", "filtered", "ok"];
 const DAY_S = 86400;
+const SERIES = 6;
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-export const toneOf = (name) => colour(`line-${name}`) || colour("line");
+// A name with a meaning has its own colour; any others take turns, the first one the usual.
+export const toneOf = (name, i = 0) => colour(`line-${name}`) || colour(`series-${i % SERIES}`);
 export const inOrder = (series) => [...series].sort((a, b) => rank(a.name) - rank(b.name));
 const rank = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
 
@@ -37,12 +39,12 @@ export function optionOf(spec, answer) {
       splitLine: { lineStyle: { color: colour("grid") } },
       axisLabel: { ...text, width: 50, overflow: "truncate", formatter: unit.write },
     },
-    series: inOrder(answer.series).map((one, i) => seriesOf(spec, one, i === 0)),
+    series: inOrder(answer.series).map((one, i) => seriesOf(spec, one, i)),
   };
 }
 
-function seriesOf(spec, { name, values }, isFirst) {
-  const tone = toneOf(name);
+function seriesOf(spec, { name, values }, place) {
+  const tone = toneOf(name, place);
   return {
     id: name,
     name,
@@ -53,13 +55,13 @@ function seriesOf(spec, { name, values }, isFirst) {
     areaStyle: areaOf(spec),
     symbolSize: 4,
     data: values.map((point, i) => ({ value: point, symbol: isAlone(values, i) ? "circle" : "none" })),
-    markLine: isFirst ? marksOf(spec) : undefined,
+    markLine: place === 0 ? marksOf(spec) : undefined,
   };
 }
 
 function areaOf(spec) {
   if (spec.stacked) return { opacity: 0.55 };
-  return spec.lines.length === 1 ? { opacity: 0.08 } : undefined;
+  return spec.lines.length === 1 && !spec.lines[0].by ? { opacity: 0.08 } : undefined;
 }
 
 // Nothing but zeros: an axis of its own choice would show fractions of a message.

@@ -5,10 +5,10 @@ import { unitOf } from "./units.js";
 
 export function showLegend(figure, spec, answer) {
   const unit = unitOf(spec, answer);
-  const lines = spec.stacked ? inOrder(answer.series).reverse() : inOrder(answer.series);
-  const items = lines.map((one) => ({ name: one.name, text: lastOf(one, unit) }));
+  const items = inOrder(answer.series).map((one, i) => ({ name: one.name, tone: toneOf(one.name, i), text: lastOf(one, unit) }));
+  if (spec.stacked) items.reverse();
   const areGone = items.length > 0 && items.every(({ text }) => text === "unknown");
-  const nodes = items.map(({ name, text }) => itemOf(name, areGone ? "" : text));
+  const nodes = items.map(({ name, tone, text }) => itemOf(name, tone, areGone ? "" : text));
   if (areGone) nodes.push(element("span", "legend-item", "now unknown"));
   figure.querySelector("[data-legend]").replaceChildren(...nodes);
   const sentence = items.map(({ name, text }) => `${name} ${text}`).join(", ") || "unknown";
@@ -20,10 +20,10 @@ function lastOf({ values }, unit) {
   return last === null ? "unknown" : unit.write(last);
 }
 
-function itemOf(name, text) {
+function itemOf(name, tone, text) {
   const item = element("span", "legend-item");
   const swatch = element("span", "swatch");
-  swatch.style.background = toneOf(name);
+  swatch.style.background = tone;
   item.append(swatch, element("span", "legend-name", name), element("b", "legend-value", text));
   return item;
 }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import quote, unquote, urljoin
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
@@ -15,8 +19,9 @@ from tests.web.sites import BROWSER, NOW_S, Site
 
 from streamgauge.model.errors import StoreError
 from streamgauge.model.flow import PLATFORM, Scope
-from streamgauge.model.words import Kind, Severity, Suspected
+from streamgauge.model.words import IncidentState, Kind, Severity, Suspected
 from streamgauge.testing.incidents import an_incident
+from streamgauge.web.assets import asset_routes
 from streamgauge.web.names import from_segment, segment
 
 Make = Callable[..., Site]
@@ -256,9 +261,9 @@ def test_an_incident_tells_who_since_when_how_sure_and_whose_side(site: Site) ->
     assert facts["Customer"] == "dunder"
     evidence = dict(zip(text_of(page, ".pairs th"), text_of(page, ".pairs td"), strict=True))
     assert evidence == {
-        "Expected": "67.40",
+        "Messages expected": "67.40",
         "Seen": "0",
-        "p value": "below 1 in a trillion",
+        "Happens by chance": "below 1 in a trillion",
         "Usual interval": "16 s",
         "Quiet": "18 min",
         "Last seen": "24 Nov 2026, 05:38:00 UTC",
@@ -274,6 +279,44 @@ def test_a_closed_incident_is_charted_to_its_end(site: Site) -> None:
     assert spec["from"] <= spec["marks"][0]["at"] - 3600 + spec["step"]
     assert spec["marks"][2]["at"] < spec["to"] <= NOW_S
     assert [line["metric"] for line in spec["lines"]] == ["oldest_age"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_page_with_any_name_asks_for_itself_again(site_with: Make, name: str) -> None:
+    site = site_with(tenants=[name])
+    page = site.page(f"/customers/{segment(name)}?a=%26")
+    again = site.get(page.cssselect("main")[0].get("hx-get", ""), {**BROWSER, "hx-request": "1"})
+    assert again.status_code == 200
+    fragment = html.fragment_fromstring(again.text, create_parent=True)
+    assert text_of(fragment, "h1") == text_of(page, "h1")
+
+
+@pytest.mark.parametrize(
+    ("metric", "charted", "last"),
+    [
+        pytest.param("latency_p99", "latency_p50", "1.5 s", id="a latency"),
+        pytest.param("error_ratio", "error_ratio", "150.0 %", id="a share"),
+        pytest.param("oldest_age", "oldest_age", "1.5 s", id="an age"),
+        pytest.param("bytes", "messages", "1.5 B", id="bytes"),
+        pytest.param("messages", "messages", "1.50", id="messages"),
+    ],
+)
+def test_a_rule_is_shown_by_its_metric(site: Site, metric: str, charted: str, last: str) -> None:
+    evidence = {"metric": metric, "above": 1, "for_s": 300.0, "last_value": 1.5}
+    site.incidents.incidents = [
+        replace(site.incidents.incidents[0], kind=Kind.RULE, evidence=evidence)
+    ]
+    page = site.page("/incidents/inc-silence")
+    spec = json.loads(page.cssselect("[data-chart]")[0].get("data-chart", ""))
+    assert spec["lines"][0]["metric"] == charted
+    assert text_of(page, ".pairs td")[-1] == last
+
+
+def test_an_acknowledged_incident_says_so_and_stays_open(site: Site) -> None:
+    taken = replace(site.incidents.incidents[0], state=IncidentState.ACKNOWLEDGED)
+    site.incidents.incidents[0] = taken
+    assert sentence(site) == "2 things need attention."
+    assert "Acknowledged" in text_of(site.page("/"), ".incident .pill")
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -324,3 +367,13 @@ def test_failures_are_pages_too(
     assert "Traceback" not in response.text
     assert html.document_fromstring(response.text).cssselect("a[href='/']")
     capsys.readouterr()
+
+
+def test_pages_are_served_before_assets_are_built(tmp_path: Path) -> None:
+    client = FastAPI(routes=asset_routes(tmp_path / "never-built"))
+
+    async def ask() -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(client)) as it:
+            return (await it.get("http://gauge/static/app.css")).status_code
+
+    assert asyncio.run(ask()) == 404

@@ -34,12 +34,15 @@ def _manifest() -> dict[str, str]:
 
 
 class _Immutable(StaticFiles):
+    async def check_config(self) -> None:
+        """A checkout that was never built has no such folder; its pages are plain."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = FOR_EVER
         return response
 
 
-def asset_routes() -> list[BaseRoute]:
+def asset_routes(folder: Path = DIST) -> list[BaseRoute]:
     """`/static/…`."""
-    return [Mount(PREFIX, _Immutable(directory=DIST, check_dir=False), name="static")]
+    return [Mount(PREFIX, _Immutable(directory=folder, check_dir=False), name="static")]

@@ -61,7 +61,7 @@ def share(ratio: float | None) -> Quantity:
         return Quantity("<0.01", "%")
     if 99.99 < percent < 100:
         return Quantity(">99.99", "%")
-    digits = 0 if percent in {0, 100} else 1 if 10 <= percent < 90 else 2
+    digits = 0 if percent in {0, 100} else 1 if 10 <= percent < 90 or percent > 100 else 2
     return Quantity(f"{percent:.{digits}f}", "%")
 
 

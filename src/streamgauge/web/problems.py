@@ -104,8 +104,10 @@ def _describe(fault: Mapping[str, Any]) -> str:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 registered for it alone
-    text = HELP.get(error.status_code, str(error.detail))
-    message = text.format(path=request.url.path[:200], method=request.method)
+    message = str(error.detail)
+    if error.status_code in HELP:
+        path = request.url.path[:200]
+        message = HELP[error.status_code].format(path=path, method=request.method)
     return problem(request, error.status_code, message, dict(error.headers or {}))
 
 

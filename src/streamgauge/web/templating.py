@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -60,17 +61,19 @@ def render(
 ) -> Response:
     """A page, or its live block for htmx."""
     template = environment().get_template(template_name)
-    query = f"?{request.url.query}" if request.url.query else ""
-    full = {
-        "path": request.url.path,
-        "address": f"{request.url.path}{query}",
-        **context,
-    }
+    full = {"path": request.url.path, "address": address_of(request), **context}
     if request.headers.get("hx-request") and "live" in template.blocks:
         text = "".join(template.blocks["live"](template.new_context(full)))
     else:
         text = template.render(full)
     return HTMLResponse(text, status, headers={"Vary": "HX-Request", **(headers or {})})
+
+
+def address_of(request: Request) -> str:
+    """Path and query as they came, percent-encoded, so that asking again asks the same."""
+    raw: bytes | None = request.scope.get("raw_path")
+    path = quote(request.scope["path"]) if raw is None else raw.partition(b"?")[0].decode("latin-1")
+    return f"{path}?{request.url.query}" if request.url.query else path
 
 
 def _json_attribute(value: object) -> str:

@@ -17,7 +17,11 @@ from streamgauge.model.words import IncidentState
 LABELS = ("tenant", "source", "integration", "pipeline")
 Instant = Annotated[
     str | None,
-    Field(max_length=64, description="Epoch seconds, or RFC 3339", examples=["1764000000"]),
+    Field(
+        max_length=64,
+        description="Epoch seconds or RFC 3339; the last hour by default",
+        examples=["1764000000"],
+    ),
 ]
 
 
@@ -27,9 +31,9 @@ class FilterParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     tenant: str | None = Field(None, max_length=1024, description="The customer")
-    source: str | None = Field(None, max_length=1024)
-    integration: str | None = Field(None, max_length=1024)
-    pipeline: str | None = Field(None, max_length=1024)
+    source: str | None = Field(None, max_length=1024, description="Where its messages come from")
+    integration: str | None = Field(None, max_length=1024, description="Where they are delivered")
+    pipeline: str | None = Field(None, max_length=1024, description="Their route")
 
     @property
     def filters(self) -> Filters:

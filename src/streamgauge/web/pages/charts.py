@@ -82,12 +82,29 @@ def hour_charts(filters: dict[str, str]) -> list[Chart]:
     ]
 
 
-TRAFFIC = (("Messages", "per_second", OUTCOMES),)
-INCIDENT_CHARTS: dict[Kind, tuple[tuple[str, str, tuple[Line, ...]], ...]] = {
-    Kind.ERRORS: (("Error share", "ratio", ERROR_SHARE), *TRAFFIC),
-    Kind.BACKLOG: (("Oldest waiting", "s", OLDEST), ("Backlog", "count", BACKLOG)),
-    Kind.LATENCY: (("Latency", "s", percentile_lines("latency")), *TRAFFIC),
+Drawing = tuple[str, str, tuple[Line, ...]]
+"""Title, unit, lines."""
+TRAFFIC: Drawing = ("Messages", "per_second", OUTCOMES)
+LATENCY: Drawing = ("Latency", "s", percentile_lines("latency"))
+WAIT: Drawing = ("Time in queue", "s", percentile_lines("wait"))
+SHARE: Drawing = ("Error share", "ratio", ERROR_SHARE)
+BY_QUEUE: tuple[Drawing, ...] = (
+    ("Oldest waiting", "s", (Line("oldest_age", by="queue"),)),
+    ("Backlog", "count", (Line("backlog", by="queue"),)),
+)
+INCIDENT_CHARTS: dict[Kind, tuple[Drawing, ...]] = {
+    Kind.ERRORS: (SHARE, TRAFFIC),
+    Kind.BACKLOG: BY_QUEUE,
+    Kind.LATENCY: (LATENCY, WAIT),
 }
+METRIC_CHARTS: tuple[tuple[str, tuple[Drawing, ...]], ...] = (
+    ("latency", (LATENCY, TRAFFIC)),
+    ("wait", (WAIT, TRAFFIC)),
+    ("error", (SHARE, TRAFFIC)),
+    ("backlog", BY_QUEUE),
+    ("oldest_age", BY_QUEUE),
+)
+"""For a rule, by the beginning of its metric's name."""
 LEAD_S = HOUR_S
 """Shown before an incident began: what usual looked like."""
 TRAIL_S = 900.0
@@ -117,7 +134,7 @@ def incident_charts(incident: Incident, now_s: float) -> list[Chart]:
             to_s,
             tuple(marks),
         )
-        for number, (title, unit, lines) in enumerate(INCIDENT_CHARTS.get(incident.kind, TRAFFIC))
+        for number, (title, unit, lines) in enumerate(drawings_of(incident))
     ]
 
 
@@ -127,3 +144,10 @@ def scope_filters(incident: Incident) -> dict[str, str]:
     return {
         name: value for name, value in zip(names, incident.scope, strict=True) if value is not None
     }
+
+
+def drawings_of(incident: Incident) -> tuple[Drawing, ...]:
+    """What shows an incident best: by its kind, or by the metric of its rule."""
+    metric = str(incident.evidence.get("metric", "")) if incident.kind is Kind.RULE else ""
+    of_metric = (found for start, found in METRIC_CHARTS if metric.startswith(start))
+    return next(of_metric, INCIDENT_CHARTS.get(incident.kind, (TRAFFIC,)))

@@ -10,7 +10,9 @@ from typing import NamedTuple
 from streamgauge.model.finding import Evidence
 from streamgauge.web import format as formats
 
-UNITS = re.compile(r"(?<!likelihood)_(per_second|bytes|ratio|count|total|at|ms|s)$")
+UNITS = re.compile(
+    r"(?<!likelihood)_(per_second|per_s|per_hour|nats|bytes|ratio|count|total|at|ms|s)$"
+)
 ACRONYMS = {
     "eta": "time",
     "p50": "p50",
@@ -20,6 +22,29 @@ ACRONYMS = {
     "slo": "SLO",
     "p": "p",
 }
+LABELS = {
+    "above": "Threshold: above",
+    "below": "Threshold: below",
+    "blind_s": "Blind for",
+    "drain_s": "Empty in",
+    "evidence_nats": "Weight of evidence",
+    "expected_count": "Messages expected",
+    "expected_within_s": "Expected within",
+    "in_per_s": "Arriving",
+    "out_per_s": "Leaving",
+    "p_value": "Happens by chance",
+    "silent_s": "Silent for",
+    "usual_per_hour": "Usual rate",
+    "usual_ratio": "Usual share",
+    "waited_s": "Waited for",
+}
+METRIC_UNITS = (
+    (re.compile("ratio"), "ratio"),
+    (re.compile("latency|wait|oldest_age"), "s"),
+    (re.compile("bytes"), "bytes"),
+)
+OF_METRIC = ("above", "below", "last_value", "worst_value")
+"""Numbers of a rule, in the unit of its metric."""
 PROBABILITIES = re.compile(r"(^|_)(p_value|probability|confidence)$")
 
 
@@ -32,11 +57,18 @@ class Row(NamedTuple):
 
 def evidence_rows(evidence: Evidence) -> list[Row]:
     """In the order that the detector told them."""
-    return [Row(label_of(name), value_of(name, value)) for name, value in evidence.items()]
+    metric = str(evidence.get("metric", ""))
+    unit = next((unit for pattern, unit in METRIC_UNITS if pattern.search(metric)), "")
+    return [
+        Row(label_of(name), value_of(f"{name}_{unit}" if name in OF_METRIC else name, value))
+        for name, value in evidence.items()
+    ]
 
 
 def label_of(name: str) -> str:
     """`oldest_age_s` as `Oldest age`."""
+    if name in LABELS:
+        return LABELS[name]
     bare = UNITS.sub("", name) if not PROBABILITIES.search(name) else name
     if name.endswith("_ratio") and bare != name:
         bare += "_share"
@@ -92,6 +124,9 @@ WRITERS: dict[str, Callable[[float], object]] = {
     "ratio": formats.share,
     "bytes": formats.data_size,
     "per_second": formats.rate,
+    "per_s": formats.rate,
+    "per_hour": lambda value: formats.rate(value / 3600),
+    "nats": lambda value: f"{_plain(round(value, 1))} nats",
     "at": formats.utc,
 }
 """How a number is written, by the unit at the end of its name."""

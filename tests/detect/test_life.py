@@ -184,7 +184,7 @@ def test_the_silent_time_does_not_become_the_habit() -> None:
     for first in range(3 * DAY, 10 * DAY, 240):
         watch.detector.observe(fleet.delta(first, first + 240))
         watch.ask(60.0 * (fleet.start + first + 240))
-    assert [f.key for f in watch.open.values()] == ["silence/t1/*/*/*/"]
+    assert [f.key for f in watch.open.values()] == ["silence/t01/*/*/*/"]
     assert not watch.closed
 
 

@@ -37,6 +37,8 @@ _MONDAY_TO_THURSDAY = [4, 5, 6, 0]
 """Days of the epoch's weeks, which begin on a Thursday."""
 _MOST_AN_HOUR = 1e13
 """Beyond it a count is a mistake, and its square no number of 32 bits."""
+_SURE_NATS = 4.6
+"""A report comes 99 times of 100."""
 _CHUNK = 2048
 
 
@@ -58,6 +60,8 @@ class Habit:
     """How many minutes with a message were learned from."""
     interval_s: Floats
     """The usual time between its reports."""
+    report_minutes: Floats
+    """Minutes in which exactly one report is due; 1 unless the sender is regular."""
     peak_nats: Floats
     """The strongest evidence of silence in the past that was none."""
     active_per_day: Floats
@@ -67,7 +71,7 @@ class Habit:
     @classmethod
     def empty(cls, rows: int = 64) -> Habit:
         """A habit of nothing."""
-        zeros = [np.zeros(rows, np.float64) for _ in range(7)]
+        zeros = [np.zeros(rows, np.float64) for _ in range(8)]
         return cls(
             np.zeros((rows, WEEK), np.float32),
             np.zeros((rows, WEEK), np.float32),
@@ -109,7 +113,7 @@ class Habit:
         self.active_minutes[rows] = active.sum(0)
         self.mean_rate[rows] = counts.sum(0) / np.maximum(hours, 1.0)
         self.active_per_day[rows] = 24.0 * active.sum(0) / np.maximum(hours, 1.0)
-        bucket = _report_minutes(active, exposure)
+        bucket = self.report_minutes[rows] = _report_minutes(active, exposure)
         self.interval_s[rows] = 60.0 * _usual_gap_minutes(active, exposure)
         nats = _minute_nats(activity, rate, hours, bucket)
         self.nats[rows] = nats.T
@@ -119,6 +123,7 @@ class Habit:
             exposure,
             expected,
             _weekly(nats),
+            bucket,
             self.dispersion[rows],
             self.activity_dispersion[rows],
         )
@@ -308,18 +313,40 @@ def negative_binomial_nats(expected: Floats, dispersion: Floats) -> Floats:
     return np.asarray(np.log1p(expected * dispersion) / dispersion)
 
 
+def silence_nats(
+    expected: Floats,
+    minute_nats: Floats,
+    report_nats: Floats,
+    dispersion: Floats,
+    activity_dispersion: Floats,
+) -> Floats:
+    """Evidence of a stretch without a message: the weaker of the two tests.
+
+    Args:
+        expected: messages expected in it.
+        minute_nats: evidence of its minutes without a message.
+        report_nats: evidence of one report missing; where a report is all but sure, how many
+            messages it would have held does not matter.
+        dispersion: 1/r of messages an hour.
+        activity_dispersion: 1/r of active minutes an hour.
+    """
+    minutes = negative_binomial_nats(minute_nats, activity_dispersion)
+    counts = negative_binomial_nats(expected, dispersion)
+    return np.where(report_nats >= _SURE_NATS, minutes, np.minimum(counts, minutes))
+
+
 def _peak(
     active: Floats,
     exposure: Floats,
     expected: Floats,
     nats: Floats,
+    bucket: Floats,
     dispersion: Floats,
     activity_dispersion: Floats,
 ) -> Floats:
     """The strongest evidence [rows] of a run of silent hours between two messages."""
-    evidence = np.minimum(
-        negative_binomial_nats(expected, dispersion),
-        negative_binomial_nats(60.0 * nats * exposure, activity_dispersion),
+    evidence = silence_nats(
+        expected, 60.0 * nats * exposure, nats * bucket, dispersion, activity_dispersion
     )
     speaks = active > 0.0
     total = np.cumsum(np.where(speaks, 0.0, evidence), axis=0)

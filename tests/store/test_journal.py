@@ -33,7 +33,9 @@ def body_of(tenant: str, lines: int = 1, key: bytes = b"") -> Body:
 
 def opened(folder: Path, now: float = NOW, max_bytes: int = 2**30, held: int = 0) -> Journal:
     keys = RetryKeys(folder, max_count=1000)
-    journal = Journal(folder, max_bytes, held, fsync=False, keys=keys, first_seq=1)
+    journal = Journal(
+        folder, max_bytes, held, fsync=False, keys=keys, first_seq=1, file_max_bytes=2**26
+    )
     journal.open(now)
     return journal
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +28,14 @@ class FailingEngine(Engine):
     def __init__(self, engine: Engine, passes: int) -> None:
         self._engine, self._passes = engine, passes
         self.inserts: list[tuple[str, str]] = []
+        self.refusals = 0
+        self.has_refused_twice = threading.Event()
 
     def insert(self, table_name: str, rows: pa.Table, token: str) -> None:
         if len(self.inserts) >= self._passes:
+            self.refusals += 1
+            if self.refusals == 2:
+                self.has_refused_twice.set()
             raise StoreError("the engine refused: on purpose", permanent=False)
         self.inserts.append((table_name, token))
         self._engine.insert(table_name, rows, token)
@@ -61,7 +67,8 @@ def test_a_segment_broken_off_after_some_tables_counts_once_when_it_is_sent_agai
     failing = FailingEngine(engine, passes)
     writer = writer_of(journal, failing, feed)
     writer.start()
-    assert not writer.flush(0.2)
+    assert failing.has_refused_twice.wait(30)
+    assert not writer.flush(0)
     assert "on purpose" in writer.problem
     journal.append(body_of("b", lines=5))
     writer.stop()
@@ -90,7 +97,7 @@ def test_inserting_goes_on_by_itself_when_the_engine_does(tmp_path: Path, engine
     failing = FailingEngine(engine, passes=1)
     writer = writer_of(journal, failing, feed)
     writer.start()
-    assert not writer.flush(0.05)
+    assert failing.has_refused_twice.wait(30)
     failing._passes = 100
     assert writer.flush(30)
     assert writer.problem == ""

@@ -21,6 +21,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from streamgauge.model.errors import StoreError
 from streamgauge.store.settings import StoreSettings
 
+_FULL_SIGNS = ("No space left on device", "NOT_ENOUGH_SPACE", "Disk quota exceeded")
 Parameters = Mapping[str, object]
 
 
@@ -121,5 +122,11 @@ def _engine_errors() -> Iterator[None]:
     try:
         yield
     except (ClickHouseError, OSError, RuntimeError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise StoreError(f"the engine refused: {first_line[:500]}", permanent=False) from error
+        raise StoreError(_explained(str(error) or repr(error)), permanent=False) from error
+
+
+def _explained(text: str) -> str:
+    """What an engine's error means: its first line, or what to do about it."""
+    if any(sign in text for sign in _FULL_SIGNS):
+        return "the engine's disk is full: free some space or move the data folder (--data)"
+    return f"the engine refused: {text.strip().splitlines()[0][:500]}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamgauge.model.errors import Overloaded
-from streamgauge.store.journalfiles import FILE_MAX_BYTES, JournalFiles, disk_errors
+from streamgauge.store.journalfiles import JournalFiles, disk_errors
 from streamgauge.store.records import (
     Body,
     Frame,
@@ -62,7 +62,7 @@ class Journal:
         fsync: bool,
         keys: RetryKeys,
         first_seq: int,
-        file_max_bytes: int = FILE_MAX_BYTES,
+        file_max_bytes: int,
     ) -> None:
         """Nothing is touched before `open`.
 

@@ -15,8 +15,6 @@ import pyarrow as pa
 from streamgauge.model.errors import StoreError
 from streamgauge.store.records import HEADER, Frame, Kind, frame, read_frames
 
-FILE_MAX_BYTES = 64 * 1024**2
-
 
 @dataclass(slots=True)
 class File:
@@ -31,7 +29,7 @@ class File:
 class JournalFiles:
     """Not thread-safe: the journal's lock guards it."""
 
-    def __init__(self, folder: Path, fsync: bool, file_max_bytes: int = FILE_MAX_BYTES) -> None:
+    def __init__(self, folder: Path, fsync: bool, file_max_bytes: int) -> None:
         self.folder, self._fsync, self.file_max_bytes = folder, fsync, file_max_bytes
         self._files: deque[File] = deque()
         self._descriptor = -1

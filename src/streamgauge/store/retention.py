@@ -20,11 +20,18 @@ def retain(engine: Engine, raw_before_s: float, minutes_before_s: float) -> int:
     oldest_month = int(minutes_before_s // 60 // MONTH_MINUTES)
     dropped = sum(_drop(engine, name, oldest_week) for name in _RAW)
     dropped += sum(_drop(engine, name, oldest_month) for name in _MINUTES)
-    oldest_minute = oldest_month * MONTH_MINUTES
-    engine.command(
-        "DELETE FROM seen_minute WHERE minute < {minute:Int64}", {"minute": oldest_minute}
-    )
+    _forget_seen(engine, oldest_month * MONTH_MINUTES)
     return dropped
+
+
+def _forget_seen(engine: Engine, oldest_kept: int) -> None:
+    """Delete old minutes; only where there are any, since a deletion rewrites parts."""
+    bound = {"minute": oldest_kept}
+    answer = engine.query(
+        "SELECT count() AS n FROM seen_minute WHERE minute < {minute:Int64}", bound
+    )
+    if answer.column("n")[0].as_py():
+        engine.command("DELETE FROM seen_minute WHERE minute < {minute:Int64}", bound)
 
 
 def _drop(engine: Engine, table_name: str, oldest_kept: int) -> int:

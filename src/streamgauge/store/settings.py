@@ -11,6 +11,8 @@ class StoreSettings:
 
     journal_max_bytes: int = 2 * 1024**3
     """Acknowledged lines may wait on disk up to this size; beyond it senders are told to retry."""
+    journal_file_max_bytes: int = 64 * 1024**2
+    """The journal is deleted in files of this size."""
     fsync: bool = False
     """Off: an acknowledged line survives `kill -9`. On: it survives a power cut too."""
     segment_max_lines: int = 100_000

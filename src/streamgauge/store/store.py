@@ -10,23 +10,21 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from streamgauge.model.batch import Parsed
 from streamgauge.model.clock import Clock
 from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta, History
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
-from streamgauge.store import columns, queries
+from streamgauge.store import queries
 from streamgauge.store.durability import set_durability
 from streamgauge.store.engine import Engine
 from streamgauge.store.feed import FeedBuffer
+from streamgauge.store.intake import body_of
 from streamgauge.store.journal import Journal
 from streamgauge.store.lock import FolderLock
 from streamgauge.store.migrate import migrate
-from streamgauge.store.records import Body
 from streamgauge.store.retention import retain
-from streamgauge.store.retrykeys import RetryKeys, digest
+from streamgauge.store.retrykeys import RetryKeys
 from streamgauge.store.segment import ROWS_BITS
 from streamgauge.store.settings import StoreSettings
 from streamgauge.store.writer import Writer
@@ -92,6 +90,7 @@ class Store:
             fsync=settings.fsync,
             keys=RetryKeys(folder, settings.retry_keys_max),
             first_seq=self._next_body_number(),
+            file_max_bytes=settings.journal_file_max_bytes,
         )
         journal.open(self._clock.now())
         return journal
@@ -135,7 +134,7 @@ class Store:
             StoreError: the disk refused.
         """
         journal = self._opened_journal()
-        body = _body_of(parsed, retry_key, received_at)
+        body = body_of(parsed, retry_key, received_at)
         if not body.line_count:
             return True
         try:
@@ -282,31 +281,3 @@ class Store:
         if self._writer is None:
             raise StoreError("the store is not open", permanent=False)
         return self._writer
-
-
-def _body_of(parsed: Parsed, retry_key: bytes | None, received_at: float) -> Body:
-    batch = parsed.batch
-    return Body(
-        messages=columns.conform(batch.messages, columns.MESSAGES),
-        queue=columns.conform(batch.queue, columns.QUEUE),
-        points=columns.conform(batch.points, columns.POINTS),
-        rejected=_rejected_table(parsed, received_at),
-        received_at=received_at,
-        retry_key=digest(retry_key) if retry_key is not None else b"",
-    )
-
-
-def _rejected_table(parsed: Parsed, received_at: float) -> pa.Table:
-    if not parsed.rejected:
-        return columns.NO_REJECTED
-    time_ns = round(received_at * 1e6) * 1000
-    return pa.table(
-        {
-            "time_ns": [time_ns] * len(parsed.rejected),
-            "tenant": [line.tenant for line in parsed.rejected],
-            "line_number": [line.line_number for line in parsed.rejected],
-            "line": [line.line for line in parsed.rejected],
-            "reason": [line.reason for line in parsed.rejected],
-        },
-        schema=columns.REJECTED,
-    )

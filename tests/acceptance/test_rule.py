@@ -22,14 +22,19 @@ name = "too much waits"
 metric = "backlog"
 by = "queue"
 above = 1000.0
-for = "2s"
+for = "2m"
 severity = "P2"
 """
 
 
-def _report(process: StreamgaugeProcess, backlog: int) -> None:
-    line = f"queue,queue=ga4 backlog={backlog}i,oldest_age_s=1 {time.time_ns()}"
-    assert write(process.client, [line]).status_code == 204
+def _report(process: StreamgaugeProcess, backlog: int, second: int) -> None:
+    """For each of the last ten whole minutes, as if reported at that second of it."""
+    this_minute = int(time.time() // 60)
+    lines = [
+        f"queue,queue=ga4 backlog={backlog}i,oldest_age_s=1 {(minute * 60 + second) * 10**9}"
+        for minute in range(this_minute - 10, this_minute)
+    ]
+    assert write(process.client, lines).status_code == 204
 
 
 def _rule_incidents(process: StreamgaugeProcess, state: str) -> list[dict[str, Any]]:
@@ -38,20 +43,17 @@ def _rule_incidents(process: StreamgaugeProcess, state: str) -> list[dict[str, A
 
 def test_a_rule_opens_and_closes(launch: Any) -> None:
     process = launch(CONFIG)
-
-    def reported(backlog: int, state: str) -> list[dict[str, Any]]:
-        _report(process, backlog)
-        return _rule_incidents(process, state)
-
-    _report(process, 10)
+    _report(process, 5000, second=10)
     (found,) = eventually(
-        lambda: reported(5000, "open"), within_s=90, every_s=1, what="the rule's incident"
+        lambda: _rule_incidents(process, "open"), within_s=30, what="the rule's incident"
     )
     assert found["severity"] == "P2"
     assert "too much waits" in found["summary"]
 
-    (closed,) = eventually(
-        lambda: reported(10, "closed"), within_s=150, every_s=1, what="the end of it"
-    )
-    assert closed["id"] == found["id"]
+    def closed() -> list[dict[str, Any]]:
+        _report(process, 10, second=50)  # the last value of a minute is the minute's
+        return _rule_incidents(process, "closed")
+
+    (ended,) = eventually(closed, within_s=60, every_s=1, what="the end of it")
+    assert ended["id"] == found["id"]
     assert not _rule_incidents(process, "open")

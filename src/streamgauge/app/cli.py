@@ -40,7 +40,10 @@ def up(
 
 @app.command
 def replay(
-    files: Annotated[list[Path], Parameter(help="Line protocol, also gzipped; - is stdin.")],
+    files: Annotated[
+        list[Path],
+        Parameter(help="Line protocol, also gzipped; - is stdin.", allow_leading_hyphen=True),
+    ],
     /,
     *,
     config: ConfigPath = None,

@@ -9,7 +9,7 @@ import { showLegend } from "./legend.js";
 
 use([LineChart, GridComponent, MarkLineComponent, TooltipComponent, CanvasRenderer]);
 
-const REFRESH_MS = 10_000; // late lines still change what is drawn
+const REFRESH_MS = 15_000; // late lines still change what is drawn
 const charts = new WeakMap(); // figure -> { echart, spec, answer, at }
 
 export function startCharts() {

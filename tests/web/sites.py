@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from lxml import html
 
 from streamgauge.model.clock import SimulatedClock
-from streamgauge.testing.figures import FakeIncidents, FakeMetrics
-from streamgauge.testing.incidents import platform_under_trouble
+from streamgauge.testing.figures import FakeMetrics
+from streamgauge.testing.incidents import FakeIncidents, platform_under_trouble
 from streamgauge.testing.operations import FakeOperations
 from streamgauge.web.application import create_app
 

@@ -1,4 +1,4 @@
-"""Key metrics and incidents of a platform that does not exist, the same on every run of a seed.
+"""Key metrics of a platform that does not exist, the same on every run of a seed.
 
 What the pages and the API read in tests and while they are being designed. Every minute's figures
 depend on the seed and that minute alone, so any two questions agree about it.
@@ -13,8 +13,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgauge.model.errors import NotFound, PayloadError
-from streamgauge.model.incident import Incident
+from streamgauge.model.errors import PayloadError
 from streamgauge.model.views import (
     CapacityFigures,
     Filters,
@@ -26,9 +25,8 @@ from streamgauge.model.views import (
     Series,
     TimeSeries,
 )
-from streamgauge.model.words import IncidentState
+from streamgauge.testing.flows import FILTERED_SHARE, FakeFlow, Floats, Sent
 
-Floats = NDArray[np.float64]
 NAMES = (
     "northwind", "acme", "globex", "initech", "umbrella", "hooli", "vandelay", "wonka", "stark",
     "wayne", "tyrell", "cyberdyne", "soylent", "aperture", "monarch", "oscorp", "massive",
@@ -36,7 +34,6 @@ NAMES = (
 )  # fmt: skip
 SOURCES = ("web", "ios", "server")
 INTEGRATIONS = ("ga4", "s3", "webhook", "bigquery")
-FILTERED_SHARE = 0.037
 LABELS = ("tenant", "source", "integration", "pipeline", "outcome", "queue")
 SORTS: dict[str, Callable[[FlowRow], object]] = {
     "errors": lambda row: -row.errors,
@@ -49,35 +46,6 @@ DURATIONS_S = {
     "latency_p50": 0.142, "latency_p90": 0.41, "latency_p99": 1.32,
     "wait_p50": 0.031, "wait_p90": 0.12, "wait_p99": 0.46,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class FakeFlow:
-    """One flow of the invented platform."""
-
-    tenant: str
-    source: str
-    integration: str
-    per_minute: float
-    error_ratio: float
-    silent_since_s: float | None
-    failing: tuple[float, float] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Messages and errors per step."""
-
-    at: Floats
-    messages: Floats
-    errors: Floats
-
-    def by_outcome(self) -> dict[str, Floats]:
-        """What became of them."""
-        filtered = np.round(self.messages * FILTERED_SHARE)
-        expired, error = np.round(self.errors * 0.2), np.round(self.errors * 0.8)
-        ok = np.round(self.messages) - filtered - expired - error
-        return {"ok": ok, "filtered": filtered, "error": error, "expired": expired}
 
 
 @dataclass(slots=True)
@@ -135,14 +103,23 @@ class FakeMetrics:
             raise PayloadError(f"by={min(unknown)!r} is not a label: take {', '.join(LABELS)}")
         grid = np.arange(from_s, to_s, step_s)
         flows = self._chosen(filters)
-        if not flows:
-            return TimeSeries(grid.tolist(), [])
+        groups: dict[tuple[tuple[str, str], ...], list[FakeFlow]] = {}
+        for flow in flows:
+            labels = tuple((name, value) for name, value in flow.labels.items() if name in by)
+            groups.setdefault(labels, []).append(flow)
+        series = [
+            one
+            for labels, members in groups.items()
+            for one in self._series(metric, self._sum(members, grid, step_s), by, dict(labels))
+        ]
+        return TimeSeries(grid.tolist(), series)
+
+    def _sum(self, flows: Sequence[FakeFlow], grid: Floats, step_s: float) -> Sent:
         rates = [self._rates(flow, grid) * step_s / 60 for flow in flows]
         failed = [
             rate * self._error_ratios(flow, grid) for flow, rate in zip(flows, rates, strict=True)
         ]
-        sent = Sent(grid, np.sum(rates, axis=0), np.sum(failed, axis=0))
-        return TimeSeries(grid.tolist(), self._series(metric, sent, by))
+        return Sent(grid, np.sum(rates, axis=0), np.sum(failed, axis=0))
 
     def flows(
         self,
@@ -229,14 +206,16 @@ class FakeMetrics:
         swing: Floats = 1 + 0.16 * np.sin(minutes / 17 + salt) + 0.16 * (noise - 0.5)
         return swing
 
-    def _series(self, metric: str, sent: Sent, by: Sequence[str]) -> list[Series]:
+    def _series(
+        self, metric: str, sent: Sent, by: Sequence[str], labels: dict[str, str]
+    ) -> list[Series]:
         is_missing = (sent.at > self.now()) | (sent.messages == 0)
         if metric == "messages" and "outcome" in by:
             return [
-                Series({"outcome": name}, _optional(values, is_missing))
+                Series(labels | {"outcome": name}, _optional(values, is_missing))
                 for name, values in sent.by_outcome().items()
             ]
-        return [Series({}, _optional(self._values(metric, sent), is_missing))]
+        return [Series(labels, _optional(self._values(metric, sent), is_missing))]
 
     def _values(self, metric: str, sent: Sent) -> Floats:
         wave = self._wave(metric, sent.at // 60)
@@ -261,13 +240,7 @@ class FakeMetrics:
         return shapes[metric]
 
     def _row(self, flow: FakeFlow, from_s: float, to_s: float, by: Sequence[str]) -> FlowRow:
-        labels = {
-            "tenant": flow.tenant,
-            "source": flow.source,
-            "integration": flow.integration,
-            "pipeline": "main",
-            "stage": "delivered",
-        }
+        labels = flow.labels
         if unknown := set(by) - set(labels):
             raise PayloadError(f"by={min(unknown)!r} is not a label: take {', '.join(labels)}")
         messages, errors = self._sent(flow, from_s, to_s)
@@ -281,32 +254,6 @@ class FakeMetrics:
             last_seen_at=flow.silent_since_s or self.now() - min(seconds_between, 900),
             latency_p99_s=1.32 if messages else None,
         )
-
-
-@dataclass(slots=True)
-class FakeIncidents:
-    """A list of incidents to read."""
-
-    incidents: list[Incident] = field(default_factory=list)
-
-    def list_incidents(
-        self, state: IncidentState | None = None, tenant: str | None = None, limit: int = 1000
-    ) -> list[Incident]:
-        """As `Incidents.list_incidents`."""
-        found = [
-            replace(incident, timeline=())
-            for incident in self.incidents
-            if state in {None, incident.state}
-            and (tenant is None or tenant == incident.scope.tenant or tenant in incident.affected)
-        ]
-        return sorted(found, key=lambda incident: -incident.opened_at)[:limit]
-
-    def get_incident(self, incident_id: str) -> Incident:
-        """As `Incidents.get_incident`."""
-        for incident in self.incidents:
-            if incident.id == incident_id:
-                return incident
-        raise NotFound(f"No incident {incident_id!r}: /api/v1/incidents lists those there are")
 
 
 def nothing_known() -> Overview:

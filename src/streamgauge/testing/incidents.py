@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
+from streamgauge.model.errors import NotFound
 from streamgauge.model.flow import Scope
 from streamgauge.model.incident import Incident, TimelineEntry
 from streamgauge.model.words import IncidentState, Kind, Severity, Suspected
@@ -105,3 +106,29 @@ def platform_under_trouble(now_s: float) -> list[Incident]:
             ),
         ),
     ]
+
+
+@dataclass(slots=True)
+class FakeIncidents:
+    """A list of incidents to read."""
+
+    incidents: list[Incident] = field(default_factory=list)
+
+    def list_incidents(
+        self, state: IncidentState | None = None, tenant: str | None = None, limit: int = 1000
+    ) -> list[Incident]:
+        """As `Incidents.list_incidents`."""
+        found = [
+            replace(incident, timeline=())
+            for incident in self.incidents
+            if state in {None, incident.state}
+            and (tenant is None or tenant == incident.scope.tenant or tenant in incident.affected)
+        ]
+        return sorted(found, key=lambda incident: -incident.opened_at)[:limit]
+
+    def get_incident(self, incident_id: str) -> Incident:
+        """As `Incidents.get_incident`."""
+        for incident in self.incidents:
+            if incident.id == incident_id:
+                return incident
+        raise NotFound(f"No incident {incident_id!r}: /api/v1/incidents lists those there are")

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 
 from streamgauge.model.batch import Parsed
 from streamgauge.model.clock import SimulatedClock
@@ -383,6 +384,41 @@ def test_too_many_bytes_in_flight_is_503(sink: MemorySink) -> None:
     response = client.write(V1)
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert Client(sink).write(V1).status_code == 204
+
+
+def test_bytes_in_flight_are_given_back_whatever_the_answer(sink: MemorySink) -> None:
+    client = Client(sink, ReceiveLimits(max_in_flight_bytes=2 * len(GOOD)))
+    answers = [client.write(V1, body).status_code for body in (GOOD, "bare", GOOD + "\n", GOOD)]
+    assert answers == [204, 400, 204, 204]
+
+
+def test_a_sender_that_leaves_in_the_middle_of_a_body_leaves_nothing(sink: MemorySink) -> None:
+    [endpoint] = [
+        route.endpoint
+        for route in routes(sink, SimulatedClock(NOW), LIMITS)
+        if route.path == "/write"
+    ]
+    messages = iter(
+        [
+            {"type": "http.request", "body": GOOD.encode(), "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+
+    async def receive() -> Any:
+        return next(messages)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/write",
+        "query_string": b"db=d",
+        "headers": [],
+        "server": ("test", 80),
+        "scheme": "http",
+    }
+    assert asyncio.run(endpoint(Request(scope, receive))).status_code == 400
+    assert sink.bodies == []
 
 
 def test_series_beyond_the_allowance_are_named(sink: MemorySink) -> None:

@@ -17,6 +17,9 @@ from starlette.responses import Response
 from streamgauge import __version__
 from streamgauge.model.batch import Parsed
 
+SPOKEN_VERSION = "1.8.10"
+"""Whose protocol is spoken: clients choose what they send and expect by this version."""
+
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 _MAX_HEADER_CHARACTERS = 1024
 
@@ -92,8 +95,8 @@ def common_headers(request_id: str | None) -> dict[str, str]:
     given = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else None
     shown = given or str(uuid.uuid4())
     return {
-        "X-Influxdb-Version": __version__,
-        "X-Influxdb-Build": "streamgauge",
+        "X-Influxdb-Version": SPOKEN_VERSION,
+        "X-Influxdb-Build": f"streamgauge-{__version__}",
         "X-Request-Id": shown,
         "Request-Id": shown,
     }

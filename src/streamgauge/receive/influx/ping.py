@@ -8,8 +8,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from streamgauge import __version__
-from streamgauge.receive.influx.answers import common_headers
+from streamgauge.receive.influx.answers import SPOKEN_VERSION, common_headers
 
 
 async def ping(request: Request) -> Response:
@@ -17,4 +16,4 @@ async def ping(request: Request) -> Response:
     headers = common_headers(request.headers.get("x-request-id"))
     if request.query_params.get("verbose", "") in {"", "0", "false"}:
         return Response(status_code=204, headers=headers)
-    return JSONResponse({"version": __version__}, headers=headers)
+    return JSONResponse({"version": SPOKEN_VERSION}, headers=headers)

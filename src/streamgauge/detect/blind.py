@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamgauge.detect.gaps import SeenTime
-from streamgauge.detect.habit import WEEK, Habit
+from streamgauge.detect.habit import Habit
 from streamgauge.detect.sentences import at_utc, count_of, duration
+from streamgauge.detect.shape import WEEK
+from streamgauge.detect.silence import UNSEEN_NATS
 from streamgauge.detect.sums import HOURS_KEPT
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import PLATFORM
@@ -82,12 +84,15 @@ class Blindness:
             return True
         if row is None or habit.active_minutes[row] < 20:
             return now - watermark > max(_YOUNG_S, 3.0 * self.limit_s(seen))
-        nats = 0.0
+        nats = guessed = 0.0
         for hour in range(int(watermark // 3600), int(now // 3600) + 1):
             seconds = min(now, (hour + 1) * 3600.0) - max(watermark, hour * 3600.0)
-            unsure = 0.1 if habit.is_unseen[row, hour % WEEK] else 1.0
-            nats += unsure * float(habit.nats[row, hour % WEEK]) * seconds / 60.0
-            if nats > _NATS_NEEDED:
+            here = float(habit.nats[row, hour % WEEK]) * seconds / 60.0
+            if habit.is_unseen[row, hour % WEEK]:
+                guessed = min(guessed + here, UNSEEN_NATS)
+            else:
+                nats += here
+            if nats + guessed > _NATS_NEEDED:
                 return True
         return False
 

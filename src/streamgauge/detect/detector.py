@@ -18,11 +18,13 @@ from streamgauge.detect.blind import Blindness, blind_finding
 from streamgauge.detect.declared import NeverSeen
 from streamgauge.detect.errors import Errors
 from streamgauge.detect.expectations import Expectations
-from streamgauge.detect.fold import Fold, key_of
+from streamgauge.detect.fold import Fold
 from streamgauge.detect.gaps import SeenTime
-from streamgauge.detect.habit import WEEK, Habit
+from streamgauge.detect.habit import Habit
 from streamgauge.detect.levels import Level, Levels, Names
+from streamgauge.detect.shape import WEEK
 from streamgauge.detect.silence import SilenceEvidence
+from streamgauge.detect.silence_words import key_of
 from streamgauge.detect.silences import Silences
 from streamgauge.detect.sums import Sums
 from streamgauge.detect.told import Told

@@ -6,22 +6,13 @@ the platform lost at about the same time are one finding, with the customers nam
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-import numpy as np
-
 from streamgauge.detect.arrays import Floats
 from streamgauge.detect.levels import Channel, Level, Levels, Names
-from streamgauge.detect.sentences import (
-    at_utc,
-    count_of,
-    duration,
-    named,
-    number,
-    usual_pace,
-)
+from streamgauge.detect.sentences import count_of, named
+from streamgauge.detect.silence_words import DONE, WHAT, evidence, key, key_of, sentence
 from streamgauge.detect.silences import Silence
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import PLATFORM, Scope
@@ -108,14 +99,14 @@ class Fold:
                 if self._names(silence).level is level:
                     by_scope.setdefault(scope_of(self._names(silence)), []).append(silence)
             for scope, members in by_scope.items():
-                key = _key(scope, subject)
-                needed = 1 if key in self._told else least
+                cause = key(scope, subject)
+                needed = 1 if cause in self._told else least
                 part = next(iter(self._by_onset(members)), [])
                 if len({self._names(s).tenant for s in part}) >= needed:
-                    self._told.add(key)
+                    self._told.add(cause)
                     yield part, scope, subject
                 else:
-                    self._told.discard(key)
+                    self._told.discard(cause)
 
     def _by_onset(self, silences: list[Silence]) -> list[list[Silence]]:
         """Parts that began together, the largest first."""
@@ -151,16 +142,16 @@ class Fold:
         names = self._names(silence)
         affected = tuple(self._levels.tenants_of(silence.group))
         suspected = self._suspect(names)
-        what = _WHAT[names.level](names)
+        what = WHAT[names.level](names)
         return Finding(
             Kind.SILENCE,
             names.scope,
             self._severity(names.level, [silence]),
             suspected,
             silence.since,
-            _sentence(what, silence.since, silence.expected, silence.per_hour, watermark, now)
+            sentence(what, silence.since, silence.expected, silence.per_hour, watermark, now)
             + self._hint(names, affected),
-            _evidence([silence], watermark),
+            evidence([silence], watermark),
             affected,
         )
 
@@ -218,8 +209,8 @@ class Fold:
             self._severity(level, members),
             suspected,
             since,
-            _sentence(what, since, expected, sum(s.per_hour for s in members), watermark, now),
-            _evidence(members, watermark),
+            sentence(what, since, expected, sum(s.per_hour for s in members), watermark, now),
+            evidence(members, watermark),
             tuple(tenants),
             subject,
         )
@@ -240,68 +231,16 @@ class Fold:
         stages = sorted({n.stage or "" for n in names})
         tenants = tuple(dict.fromkeys(n.tenant or "" for n in names))
         largest = max(silences, key=lambda s: s.per_hour)
-        what = f"Nothing {_DONE.get(stages[0], 'at stage ' + stages[0])} for {common.describe()}"
+        what = f"Nothing {DONE.get(stages[0], 'at stage ' + stages[0])} for {common.describe()}"
         return Finding(
             Kind.SILENCE,
             common,
             self._severity(Level.FLOW, [largest]),
             Suspected.PLATFORM,
             largest.since,
-            _sentence(what, largest.since, largest.expected, largest.per_hour, watermark, now)
+            sentence(what, largest.since, largest.expected, largest.per_hour, watermark, now)
             + " The rest of it still speaks.",
-            _evidence(silences, watermark) | {"stages": stages},
+            evidence(silences, watermark) | {"stages": stages},
             tenants,
             "+".join(stages),
         )
-
-
-def _key(scope: Scope, subject: str) -> str:
-    return Finding(
-        Kind.SILENCE, scope, Severity.P3, Suspected.UNKNOWN, 0.0, "", subject=subject
-    ).key
-
-
-def key_of(names: Names) -> str:
-    """The key of a group's own silence."""
-    return _key(names.scope, names.stage or "")
-
-
-_DONE = {
-    "received": "received",
-    "delivered": "delivered",
-    "queued": "queued",
-    "processed": "processed",
-}
-_WHAT: dict[Level, Callable[[Names], str]] = {
-    Level.SOURCE: lambda n: f"Customer {n.tenant} has sent nothing from source {n.source}",
-    Level.TENANT: lambda n: f"Customer {n.tenant} has sent nothing",
-    Level.TENANT_INTEGRATION: lambda n: (
-        f"Nothing has been delivered to {n.integration} for customer {n.tenant}"
-    ),
-    Level.INTEGRATION: lambda n: f"Integration {n.integration} has delivered nothing",
-    Level.PLATFORM: lambda _: "No customer has sent anything",
-    Level.FLOW: lambda n: f"Nothing {n.stage} for customer {n.tenant}",
-}
-
-
-def _sentence(
-    what: str, since: float, expected: float, per_hour: float, watermark: float, now: float
-) -> str:
-    until = f" (seen until {at_utc(watermark, now)})" if now - watermark > 600 else ""
-    return (
-        f"{what} since {at_utc(since, now)} ({duration(watermark - since)}); usually "
-        f"{usual_pace(per_hour)}, {number(expected)} "
-        f"{'was' if number(expected) == '1' else 'were'} expected{until}."
-    )
-
-
-def _evidence(silences: list[Silence], watermark: float) -> dict[str, str | float | list[str]]:
-    nats = max(s.nats for s in silences)
-    return {
-        "last_message_at": min(s.since for s in silences),
-        "silent_s": float(np.round(watermark - min(s.since for s in silences), 1)),
-        "expected_count": float(np.round(sum(s.expected for s in silences), 1)),
-        "usual_per_hour": float(np.round(sum(s.per_hour for s in silences), 2)),
-        "evidence_nats": float(np.round(nats, 1)),
-        "p_value": float(math.exp(-min(nats, 700.0))),
-    }

@@ -24,14 +24,16 @@ import numpy as np
 
 from streamgauge.detect.arrays import Bools, Floats, Ints, grown
 from streamgauge.detect.gaps import SeenTime
-from streamgauge.detect.habit import WEEK, Habit, silence_nats
+from streamgauge.detect.habit import Habit
+from streamgauge.detect.nats import silence_nats
+from streamgauge.detect.shape import WEEK
 from streamgauge.detect.sums import HOURS_KEPT, Sums
 
 FALSE_PAGES_PER_1000_FLOWS = 0.3
 FALSE_PAGES_AT_LEAST = 0.23
 """A week: one a month for a small platform."""
 _BAR_LOWEST = 7.0
-_UNSEEN_NATS = 4.0
+UNSEEN_NATS = 4.0
 _STAGGER_S = 10.0
 """Senders that report in the same second arrive some seconds apart."""
 _ACTIVE_MINUTES_NEEDED = 6
@@ -81,7 +83,7 @@ class SilenceEvidence:
         here, is_unseen = self._of_hour(rows, hour, self._start(rows), watermark)
         unseen = self._unseen[rows] + np.where(is_unseen, here, 0.0)
         total = self._whole[rows] + np.where(is_unseen, 0.0, here)
-        total += np.minimum(unseen, _UNSEEN_NATS)
+        total += np.minimum(unseen, UNSEEN_NATS)
         learned = np.maximum(self._habit.active_minutes[rows], 1e-9)
         return np.asarray(learned * np.log1p(total / learned))
 

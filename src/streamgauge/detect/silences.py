@@ -12,9 +12,10 @@ import numpy as np
 
 from streamgauge.detect.arrays import Bools, Ints
 from streamgauge.detect.expectations import Expectations
-from streamgauge.detect.habit import WEEK, Habit
+from streamgauge.detect.habit import Habit
 from streamgauge.detect.levels import Level, Levels
 from streamgauge.detect.sentences import at_utc, duration, number
+from streamgauge.detect.shape import WEEK
 from streamgauge.detect.silence import SilenceEvidence
 from streamgauge.detect.sums import Sums
 

@@ -29,7 +29,7 @@ Rows = NDArray[np.int32]
 
 MAX_SERIES = 200_000
 MAX_KEY_CHARACTERS = 32_000_000
-_SLOT_COUNT = 1 << 18
+_SLOT_COUNT = 1 << 20
 _SALT = randbits(63)
 _SLOTS = len(MESSAGES_TAGS)
 """Tag columns of the widest table; those of every series follow."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
+from streamgauge.alert.rule import LABELS, METRICS
 from streamgauge.app import cli
 from streamgauge.app.configuration import load
 from streamgauge.model.clock import SystemClock
@@ -65,13 +66,19 @@ def test_every_route_is_described() -> None:
     known = _routes()
     assert "GET /api/v1/overview" in known
     for route in known:
-        assert f"`{route.replace(':path', '')}" in page, route
+        assert f"`{re.sub(r':.*?}', '}', route)}" in page, route
 
 
 def test_every_kind_of_detector_has_its_heading() -> None:
     page = _text("docs/detectors.md")
-    for kind in (Kind.SILENCE, Kind.ERRORS, Kind.BACKLOG, Kind.BLIND, Kind.RULE):
+    for kind in (Kind.SILENCE, Kind.ERRORS, Kind.BACKLOG, Kind.BLIND):
         assert re.search(rf"^#+ .*{kind}", page, re.MULTILINE | re.IGNORECASE), kind
+
+
+def test_every_metric_and_label_of_rules_is_described() -> None:
+    page = _text("docs/rules.md")
+    for word in (*METRICS, *LABELS):
+        assert f"`{word}`" in page, word
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -56,7 +56,11 @@ class Script:
 
 
 def demo_script(
-    fleet: Sequence[Customer], silence_from_s: float, outage_from_s: float, duration_s: float
+    fleet: Sequence[Customer],
+    silence_from_s: float,
+    silence_s: float,
+    outage_from_s: float,
+    outage_s: float,
 ) -> Script:
     """One customer of modest size falls silent; one integration fails for three others."""
     affected = tuple(
@@ -68,10 +72,10 @@ def demo_script(
     others = [one for one in fleet if FAILING not in one.integrations]
     silent = min(others, key=lambda one: abs(one.messages_per_s - MODEST_PER_S))
     return Script(
-        (Silence(silent.name, silence_from_s, silence_from_s + duration_s),),
+        (Silence(silent.name, silence_from_s, silence_from_s + silence_s),),
         (
             Outage(
-                VendorFault(FAILING, "status", affected), outage_from_s, outage_from_s + duration_s
+                VendorFault(FAILING, "status", affected), outage_from_s, outage_from_s + outage_s
             ),
         ),
     )

@@ -16,6 +16,8 @@ SEED = 267
 LARGEST_PER_S = 150.0
 SMALLEST_PER_S = 1 / 60
 ZIPF_EXPONENT = 1.2
+PERIOD_S = 2.0
+"""Between two posts of one source."""
 
 NAMES = (
     *("northwind", "globex", "initech", "umbra", "hooli", "vandelay", "wonka", "stark"),

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from examples.router.fleet import SEED, VENDORS, Customer, daily_factor
+from examples.router.fleet import PERIOD_S, SEED, VENDORS, Customer, daily_factor
 from examples.router.history_queues import MEAN_WAIT_S, QueueHistory
 from examples.router.lines import PIPELINE, Identity, tags
 from examples.router.reporter import STAMP_BEFORE_END_NS
 from numpy.typing import NDArray
 
 STEP_S = 60.0
-EVENT_BYTES = 151
+EVENT_BYTES = 160
 """Mean size of an event of `load` as compact JSON."""
 FINE_S = 7200.0
 """The newest part of the history has several latencies a minute, for smooth percentiles."""
@@ -158,8 +158,9 @@ def _draw_retried(
     seconds: NDArray[np.float64],
     unavailable_ratio: float,
 ) -> NDArray[np.int64]:
-    """Whole requests are answered 503, and a source's events of one second share a request."""
-    requests = np.maximum(np.minimum(sent, seconds.astype(np.int64)), 1)
+    """Whole requests are answered 503, and the events of one post share a request."""
+    posts = np.ceil(seconds / PERIOD_S).astype(np.int64)
+    requests = np.maximum(np.minimum(sent, posts), 1)
     batch = -(-sent // requests)
     return rng.binomial(requests, unavailable_ratio) * batch
 

@@ -1,6 +1,6 @@
 """The load: customers' sources sending events to the router, on a seed, following the script.
 
-Every (customer, source) posts once a second, each at a fraction of a second of its own, what fell
+Every (customer, source) posts every two seconds, each at a moment of its own, what fell
 due since its last post: a Poisson number around its rate at that time of the week.
 """
 
@@ -20,10 +20,9 @@ import httpx
 import numpy as np
 from examples.router.clock import Clock, LiveClock
 from examples.router.faults import Script, demo_script
-from examples.router.fleet import SEED, Customer, customers, daily_factor
+from examples.router.fleet import PERIOD_S, SEED, Customer, customers, daily_factor
 from examples.router.serving import until_told_to_stop
 
-PERIOD_S = 1.0
 KEPT_EVENTS = 2000
 """Events a source keeps for its next post when the router does not take them."""
 NAMES = ("page_view", "add_to_cart", "purchase", "sign_up", "search")
@@ -51,7 +50,7 @@ class Sender:
 
     @property
     def phase_s(self) -> float:
-        """Its own fraction of the period."""
+        """Its own moment of the period."""
         return crc32(f"{self.customer.key}/{self.source}".encode()) % 1000 / 1000 * PERIOD_S
 
     def fall_due(self, at: float, sending_s: float) -> None:
@@ -148,7 +147,13 @@ async def run(options: argparse.Namespace) -> None:
     clock, fleet = LiveClock(), customers(options.seed)
     script = Script()
     if options.faults == "demo":
-        script = demo_script(fleet, options.silence_after, options.outage_after, options.duration)
+        script = demo_script(
+            fleet,
+            options.silence_after,
+            options.silence,
+            options.outage_after,
+            options.outage,
+        )
     start_at = options.start_at or clock.now()
     target = Target(options.router, options.vendors, start_at)
     async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
@@ -165,7 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--faults", choices=("none", "demo"), default="none")
     parser.add_argument("--silence-after", type=float, default=60.0, help="seconds from the start")
     parser.add_argument("--outage-after", type=float, default=80.0, help="seconds from the start")
-    parser.add_argument("--duration", type=float, default=150.0, help="seconds a fault lasts")
+    parser.add_argument("--silence", type=float, default=240.0, help="seconds it lasts")
+    parser.add_argument("--outage", type=float, default=180.0, help="seconds it lasts")
     options = parser.parse_args(arguments)
     asyncio.run(until_told_to_stop(run(options)))
     return 0

@@ -130,7 +130,7 @@ class Play:
 
     def _is_over(self, start_at: float) -> bool:
         """Whether nothing more is awaited: all closed and told, or too late for it."""
-        last_s = max(self._plot.silence_after_s, self._plot.outage_after_s) + self._plot.duration_s
+        last_s = self._plot.ends_after_s
         now = time.time()
         if now > start_at + last_s + self._plot.closed_within_s + PAGES_S:
             return True
@@ -141,12 +141,12 @@ class Play:
     def _note(self, at_s: float) -> str:
         """What is going on behind the scenes."""
         plot = self._plot
-        parts = [f"{at_s:.0f} s of live traffic"]
-        for name, from_s in (
-            (f"{plot.silent_tenant} is silent", plot.silence_after_s),
-            (f"{plot.failing_integration} fails for three", plot.outage_after_s),
+        parts = [f"{max(at_s, 0):.0f} s of live traffic"]
+        for name, from_s, lasts_s in (
+            (f"{plot.silent_tenant} is silent", plot.silence_after_s, plot.silence_s),
+            (f"{plot.failing_integration} fails for three", plot.outage_after_s, plot.outage_s),
         ):
-            if from_s <= at_s < from_s + plot.duration_s:
+            if from_s <= at_s < from_s + lasts_s:
                 parts.append(f"{name} since {at_s - from_s:.0f} s")
         return " · ".join(parts)
 

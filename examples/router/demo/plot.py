@@ -13,17 +13,31 @@ class Plot:
     """Seconds, counted from the load's start."""
 
     silence_after_s: float
+    silence_s: float
+    """How long it lasts."""
     outage_after_s: float
-    duration_s: float
-    """How long each of the two faults lasts."""
-    found_within_s: float = 120.0
-    """An incident has to be open that long after its fault began."""
+    outage_s: float
+    """How long it lasts."""
+    silence_found_within_s: float = 140.0
+    """Two of the minutes in which the history was reported have to pass without a message."""
+    outage_found_within_s: float = 90.0
     closed_within_s: float = 120.0
     """It has to be closed that long after its fault ended."""
 
+    @property
+    def ends_after_s(self) -> float:
+        """When the last fault is over."""
+        return max(self.silence_after_s + self.silence_s, self.outage_after_s + self.outage_s)
+
     def script(self) -> Script:
         """The faults, on the demo's customers."""
-        return demo_script(customers(), self.silence_after_s, self.outage_after_s, self.duration_s)
+        return demo_script(
+            customers(),
+            self.silence_after_s,
+            self.silence_s,
+            self.outage_after_s,
+            self.outage_s,
+        )
 
     @property
     def silent_tenant(self) -> str:
@@ -46,9 +60,9 @@ class Plot:
             *("--faults", "demo"),
             *("--silence-after", f"{self.silence_after_s:g}"),
             *("--outage-after", f"{self.outage_after_s:g}"),
-            *("--duration", f"{self.duration_s:g}"),
+            *("--silence", f"{self.silence_s:g}", "--outage", f"{self.outage_s:g}"),
         ]
 
 
-SHOW = Plot(silence_after_s=45, outage_after_s=75, duration_s=180)
-CHECK = Plot(silence_after_s=15, outage_after_s=20, duration_s=130)
+SHOW = Plot(silence_after_s=30, silence_s=240, outage_after_s=60, outage_s=180)
+CHECK = Plot(silence_after_s=10, silence_s=150, outage_after_s=20, outage_s=120)

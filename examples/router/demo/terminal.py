@@ -50,17 +50,21 @@ class Terminal:
             self._live.stop()
             self._live = None
 
+    def _print(self, text: Text) -> None:
+        """One line, however long: the terminal breaks it, not we."""
+        self.console.print(text, soft_wrap=True)
+
     def step(self, text: str) -> None:
         """A step of the preparation begins."""
-        self.console.print(Text("· ", "cyan").append(text, "default"))
+        self._print(Text("· ", "cyan").append(text, "default"))
 
     def say(self, text: str) -> None:
         """Something happened."""
-        self.console.print(Text(f"{time.strftime('%H:%M:%S')}  ", "dim").append(text, "default"))
+        self._print(Text(f"{time.strftime('%H:%M:%S')}  ", "dim").append(text, "default"))
 
     def fail(self, text: str) -> None:
         """Something of the set-up failed."""
-        self.console.print(Text("demo: ", "bold red").append(text, "default"))
+        self._print(Text("demo: ", "bold red").append(text, "default"))
 
     @contextmanager
     def progress(self, text: str, total: float) -> Iterator[_Bar]:
@@ -110,7 +114,7 @@ class Terminal:
     def assertion(self, sentence: str, found: str, *, holds: bool) -> None:
         """One line of the verdict."""
         mark = Text("ok      ", "green") if holds else Text("NOT OK  ", "bold red")
-        self.console.print(mark.append(sentence if holds else f"{sentence} — found: {found}"))
+        self._print(mark.append(sentence if holds else f"{sentence} — found: {found}"))
 
 
 class _Bar:

@@ -59,10 +59,12 @@ def judge(
     others = [one for one in incidents if one not in silences and one not in outages]
     yield from _judge_silence(silences, plot)
     yield from _judge_outage(outages, named, plot)
-    begins = {"silence": plot.silence_after_s, "errors": plot.outage_after_s}
-    for incident in (*silences, *outages):
-        yield from _judge_times(incident, start_at + begins[incident["kind"]], plot)
-        yield from _judge_pages(incident, pages)
+    silence = _Fault(start_at + plot.silence_after_s, plot.silence_s, plot.silence_found_within_s)
+    outage = _Fault(start_at + plot.outage_after_s, plot.outage_s, plot.outage_found_within_s)
+    for fault, found in ((silence, silences), (outage, outages)):
+        for incident in found:
+            yield from _judge_times(incident, fault, plot.closed_within_s)
+            yield from _judge_pages(incident, pages)
     yield Assertion("no other incident opened", not others, _tell(others))
     known = {one["id"] for one in incidents}
     strangers = [page for page in pages if page.alias not in known]
@@ -93,18 +95,27 @@ def _judge_outage(
         )
 
 
-def _judge_times(incident: Json, fault_at: float, plot: Plot) -> Iterator[Assertion]:
-    opened_s = instant(incident["opened_at"]) - fault_at
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What was played, when."""
+
+    at: float
+    lasts_s: float
+    found_within_s: float
+
+
+def _judge_times(incident: Json, fault: _Fault, closed_within_s: float) -> Iterator[Assertion]:
+    opened_s = instant(incident["opened_at"]) - fault.at
     yield Assertion(
-        f"{incident['kind']} was found within {plot.found_within_s:g} s of its beginning",
-        0 <= opened_s <= plot.found_within_s,
+        f"{incident['kind']} was found within {fault.found_within_s:g} s of its beginning",
+        0 <= opened_s <= fault.found_within_s,
         f"{opened_s:.0f} s",
     )
     closed = incident["closed_at"]
-    closed_s = instant(closed) - fault_at - plot.duration_s if closed else None
+    closed_s = instant(closed) - fault.at - fault.lasts_s if closed else None
     yield Assertion(
-        f"{incident['kind']} was closed within {plot.closed_within_s:g} s of its end",
-        closed_s is not None and 0 <= closed_s <= plot.closed_within_s,
+        f"{incident['kind']} was closed within {closed_within_s:g} s of its end",
+        closed_s is not None and 0 <= closed_s <= closed_within_s,
         "still open" if closed_s is None else f"{closed_s:.0f} s",
     )
 

@@ -158,10 +158,18 @@ def test_all_well_is_one_sentence(site_with: Make) -> None:
 
 
 def test_quiet_customers_are_not_called_flowing(site_with: Make) -> None:
-    site = site_with(silent={"acme": NOW_S - 7200})
-    assert sentence(site) == "22 customers flowing, 1 quiet as usual."
+    site = site_with(silent={"acme": NOW_S - 901})
+    assert sentence(site) == "Nothing needs attention: 22 customers flowing, 1 quiet."
     row = next(r for r in site.page("/").cssselect("tbody tr") if "acme" in r.text_content())
     assert text_of(row, ".pill") == ["Quiet"]
+
+
+def test_everyone_may_be_quiet_for_a_while_but_not_for_an_hour(site_with: Make) -> None:
+    site = site_with(tenants=["acme"], silent={"acme": NOW_S - 3600})
+    assert sentence(site) == "Nothing needs attention: 1 quiet."
+    assert "Quiet for now" in text_of(site.page("/customers/acme"), ".verdict")[0]
+    site.metrics.silent = {"acme": NOW_S - 3601}
+    assert sentence(site) == "Nothing has arrived since 04:59 UTC."
 
 
 def test_trouble_is_counted(site: Site) -> None:
@@ -169,7 +177,7 @@ def test_trouble_is_counted(site: Site) -> None:
     site.incidents.incidents[0] = replace(site.incidents.incidents[0], severity=Severity.P1)
     assert sentence(site) == "2 things need attention, 1 of them critical."
     site.incidents.incidents = [replace(site.incidents.incidents[1], severity=Severity.P5)]
-    assert sentence(site) == "All 23 customers are flowing."
+    assert sentence(site) == "Nothing needs attention: 22 customers flowing, 1 quiet."
 
 
 def test_blindness_is_said_with_its_beginning(site_with: Make) -> None:
@@ -241,7 +249,7 @@ def test_many_customers_come_in_pages(site_with: Make) -> None:
 
 def test_a_customer_has_its_silence_clock(site: Site) -> None:
     clock = text_of(site.page("/customers/dunder"), ".clock")[0]
-    assert clock == "Last message 22 min ago, 05:38 UTC; usually one every 16 s"
+    assert clock == "Last message 22 min ago, 05:38 UTC; usually heard from every 16 s"
     site.operations.interval_s = None
     assert "usually" not in text_of(site.page("/customers/dunder"), ".clock")[0]
 

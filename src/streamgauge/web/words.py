@@ -23,7 +23,7 @@ HEALTH: dict[Health, Sign] = {
     Health.UNKNOWN: Sign("Unknown", "muted", "question"),
 }
 QUIET = Sign("Quiet", "muted", "pause")
-"""Nothing in the range, which is usual enough that nothing is open about it."""
+"""No message of late, and nothing is open about it."""
 
 SEVERITY: dict[Severity, Sign] = {
     Severity.P1: Sign("P1 critical", "bad", "cross"),

@@ -12,6 +12,7 @@ from streamgauge.model.views import FlowRow
 from streamgauge.model.words import Health, Kind
 from streamgauge.web import words
 from streamgauge.web.health import worst_of
+from streamgauge.web.pages.windows import is_flowing
 from streamgauge.web.words import Sign
 
 MAX_CUSTOMERS = 10_000
@@ -33,7 +34,9 @@ class CustomerRow:
     rank: tuple[int, str, int, str]
 
 
-def rows_by_trouble(flows: Sequence[FlowRow], incidents: Sequence[Incident]) -> list[CustomerRow]:
+def rows_by_trouble(
+    flows: Sequence[FlowRow], incidents: Sequence[Incident], now_s: float
+) -> list[CustomerRow]:
     """One row a customer, the one in most trouble first.
 
     1. Down, degraded, unknown, then well; within one health the gravest incident first.
@@ -43,10 +46,11 @@ def rows_by_trouble(flows: Sequence[FlowRow], incidents: Sequence[Incident]) -> 
     Args:
         flows: one a customer.
         incidents: the open ones.
+        now_s: epoch seconds.
     """
     theirs = by_tenant(incidents)
     is_blind = any(i.kind is Kind.BLIND and i.scope.tenant is None for i in incidents)
-    rows = [row_of(flow, theirs.get(flow.labels["tenant"], ()), is_blind) for flow in flows]
+    rows = [row_of(flow, theirs.get(flow.labels["tenant"], ()), is_blind, now_s) for flow in flows]
     return sorted(rows, key=lambda row: row.rank)
 
 
@@ -62,13 +66,16 @@ def by_tenant(incidents: Iterable[Incident]) -> dict[str, list[Incident]]:
     return found
 
 
-def row_of(flow: FlowRow, incidents: Sequence[Incident], is_blind: bool) -> CustomerRow:
+def row_of(
+    flow: FlowRow, incidents: Sequence[Incident], is_blind: bool, now_s: float
+) -> CustomerRow:
     """A customer with what is open about it."""
     health = worst_of(incidents)
     if health is Health.OK and is_blind:
         health = Health.UNKNOWN
     worst = min(incidents, key=lambda incident: incident.severity, default=None)
-    sign = words.HEALTH[health] if flow.messages or health is not Health.OK else words.QUIET
+    is_quiet = health is Health.OK and not is_flowing(flow.last_seen_at, now_s)
+    sign = words.QUIET if is_quiet else words.HEALTH[health]
     severity = worst.severity.value if worst else "P9"
     return CustomerRow(
         flow.labels["tenant"],

@@ -34,11 +34,11 @@ def customers_page(sources: Sources) -> Page:
             ask_flows(sources, hour_to(now_s), ["tenant"], "error_ratio", MAX_CUSTOMERS, EVERYONE),
             ask_open(sources, now_s),
         )
-        rows = rows_by_trouble(flows, incidents)
+        rows = rows_by_trouble(flows, incidents, now_s)
         first = (number - 1) * PAGE_SIZE
         context = {
             "now": now_s,
-            "customers": count_customers(flows),
+            "customers": count_customers(flows, now_s),
             "rows": rows[first : first + PAGE_SIZE],
             "page": number,
             "pages": max(1, -(-len(rows) // PAGE_SIZE)),
@@ -94,7 +94,7 @@ async def gather(sources: Sources, tenant: str) -> dict[str, Any]:
     return {
         "now": now_s,
         "tenant": tenant,
-        "verdict": customer_verdict(open_here, hourly.messages, last_seen_at, now_s),
+        "verdict": customer_verdict(open_here, last_seen_at, now_s),
         "last_seen_at": last_seen_at,
         "expectation": expectation,
         "tiles": tiles_of(figures, hourly, now_s),

@@ -15,7 +15,7 @@ from streamgauge.web.pages.charts import hour_charts
 from streamgauge.web.pages.customer_rows import MAX_CUSTOMERS, rows_by_trouble
 from streamgauge.web.pages.figures import lag_sentence, tiles_of
 from streamgauge.web.pages.sentences import Customers, platform_verdict
-from streamgauge.web.pages.windows import chosen_window, hour_to, window_to
+from streamgauge.web.pages.windows import chosen_window, hour_to, is_flowing, window_to
 from streamgauge.web.templating import render
 
 Page = Callable[[Request], Awaitable[Response]]
@@ -44,7 +44,7 @@ async def gather(sources: Sources, request: Request) -> dict[str, Any]:
         ask_open(sources, now_s),
         in_thread(sources.metrics.lag),
     )
-    customers = count_customers(flows)
+    customers = count_customers(flows, now_s)
     figures, window_words = chosen_window(recent, hourly)
     return {
         "now": now_s,
@@ -57,7 +57,7 @@ async def gather(sources: Sources, request: Request) -> dict[str, Any]:
         "charts": hour_charts({}),
         "incidents": by_gravity(incidents)[:INCIDENTS_SHOWN],
         "incident_count": len(incidents),
-        "rows": rows_by_trouble(flows, incidents)[:CUSTOMERS_SHOWN],
+        "rows": rows_by_trouble(flows, incidents, now_s)[:CUSTOMERS_SHOWN],
         "server": f"{request.url.scheme}://{request.url.netloc}",
     }
 
@@ -72,7 +72,7 @@ def newest(flows: list[FlowRow]) -> float | None:
     return max((row.last_seen_at for row in flows if row.last_seen_at is not None), default=None)
 
 
-def count_customers(flows: list[FlowRow]) -> Customers:
-    """How many there are, and how many spoke."""
-    flowing = sum(row.messages > 0 for row in flows)
+def count_customers(flows: list[FlowRow], now_s: float) -> Customers:
+    """How many there are, and how many spoke of late."""
+    flowing = sum(is_flowing(row.last_seen_at, now_s) for row in flows)
     return Customers(len(flows), flowing, len(flows) >= MAX_CUSTOMERS)

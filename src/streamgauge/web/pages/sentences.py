@@ -9,6 +9,8 @@ from streamgauge.model.incident import Incident
 from streamgauge.model.words import Health, Kind, Severity
 from streamgauge.web import words
 from streamgauge.web.format import NBSP, ago, plural, utc_short
+from streamgauge.web.pages.windows import is_flowing
+from streamgauge.web.ranges import HOUR_S
 from streamgauge.web.words import Sign
 
 
@@ -20,7 +22,7 @@ class Verdict(NamedTuple):
 
 
 class Customers(NamedTuple):
-    """How many customers there are, and how many of them spoke in the last hour."""
+    """How many customers there are, and how many of them spoke of late."""
 
     total: int
     flowing: int
@@ -38,7 +40,7 @@ def platform_verdict(
 
     Args:
         incidents: the open ones.
-        customers: as seen over the last hour.
+        customers: how many there are.
         last_seen_at: epoch seconds of the newest message ever; None in an empty store.
         now_s: epoch seconds.
     """
@@ -47,7 +49,7 @@ def platform_verdict(
     is_blind = any(
         incident.kind is Kind.BLIND and not any(incident.scope) for incident in incidents
     )
-    if is_blind or not customers.flowing:
+    if is_blind or now_s - last_seen_at > HOUR_S:
         since = utc_short(last_seen_at, now_s)
         ending = ": we are blind." if is_blind else "."
         return Verdict(words.HEALTH[Health.UNKNOWN], f"Nothing has arrived since {since}{ending}")
@@ -70,20 +72,20 @@ def _attention(pressing: Sequence[Incident]) -> Verdict:
 def _all_well(customers: Customers) -> str:
     quiet = customers.total - customers.flowing
     if quiet:
-        return f"{plural(customers.flowing, 'customer')} flowing, {quiet:,} quiet as usual."
+        parts = [plural(customers.flowing, "customer") + " flowing"] if customers.flowing else []
+        return f"Nothing needs attention: {', '.join([*parts, f'{quiet:,} quiet'])}."
     if customers.total == 1:
         return "The one customer is flowing."
     return f"All {plural(customers.total, 'customer')} are flowing."
 
 
 def customer_verdict(
-    incidents: Sequence[Incident], messages: int | None, last_seen_at: float | None, now_s: float
+    incidents: Sequence[Incident], last_seen_at: float | None, now_s: float
 ) -> Verdict:
     """The same for one customer.
 
     Args:
         incidents: open ones that concern it.
-        messages: how many of its messages ended in the last hour.
         last_seen_at: epoch seconds of its newest message ever.
         now_s: epoch seconds.
     """
@@ -92,7 +94,7 @@ def customer_verdict(
     pressing = [incident for incident in incidents if incident.severity is not Severity.P5]
     if pressing:
         return _attention(pressing)
-    if messages:
+    if is_flowing(last_seen_at, now_s):
         return Verdict(words.HEALTH[Health.OK], "Messages are flowing.")
     if last_seen_at is None:
         return Verdict(words.HEALTH[Health.UNKNOWN], "No message was ever seen.")

@@ -7,6 +7,8 @@ from streamgauge.web.ranges import HOUR_S, Range
 
 WINDOW_S = 300.0
 """Short enough that fresh trouble shows, long enough that the figures stand still."""
+FLOWING_S = 900.0
+"""Whose last message is no older is said to be flowing; the others are quiet, which is no fault."""
 EDGE_S = 1.0
 """The range ends after now, so that a message stamped this second is in it."""
 
@@ -27,3 +29,8 @@ def chosen_window(recent: Overview, hourly: Overview) -> tuple[Overview, str]:
     Senders may report as seldom as once an hour: where five minutes are empty, the hour speaks.
     """
     return (recent, "last 5 minutes") if recent.messages else (hourly, "last hour")
+
+
+def is_flowing(last_seen_at: float | None, now_s: float) -> bool:
+    """Whether the newest message is fresh."""
+    return last_seen_at is not None and now_s - last_seen_at <= FLOWING_S

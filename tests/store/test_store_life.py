@@ -20,6 +20,7 @@ from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.model.views import Filters
 from streamgauge.store import Store, StoreSettings
+from streamgauge.store.engine import Engine
 from streamgauge.store.lock import FolderLock
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +82,21 @@ def test_fsync_reaches_the_engine_and_can_be_taken_back(folder: Path) -> None:
             assert store._engine.query(count).to_pylist() == [{"n": int(fsync)}]
     with running(folder) as store:
         assert store.overview(NOW, NOW + 60, ALL).messages == 3
+
+
+@pytest.mark.chdb
+def test_a_question_that_takes_too_long_is_given_up(folder: Path) -> None:
+    engine = Engine(f"chdb://{folder}/engine", StoreSettings(query_timeout_s=1))
+    engine.open()
+    try:
+        with pytest.raises(StoreError, match="TIMEOUT"):
+            engine.query("SELECT sum(sipHash64(number)) AS n FROM numbers(1000000000000)")
+        # What a failed query had answered so far must not stand in front of the next answer.
+        with pytest.raises(StoreError, match="refused"):
+            engine.query("SELECT throwIf(1) AS n")
+        assert engine.query("SELECT 'still here' AS n").to_pylist() == [{"n": "still here"}]
+    finally:
+        engine.close()
 
 
 @pytest.mark.chdb

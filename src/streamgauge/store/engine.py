@@ -2,8 +2,9 @@
 
 Queries on one connection are serialised, and one connection must not be asked while it streams;
 connections of one path share an engine and are truly concurrent. So every call borrows a
-connection for itself. All of them are closed before the process leaves, or the engine's shutdown
-raises.
+connection for itself. One on which a query failed is thrown away: what it had answered so far
+stands in front of the next answer (chDB 26.9). All of them are closed before the process leaves,
+or the engine's shutdown raises.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Engine:
         """
         with self._client() as client:
             answer = client.raw_query(sql, parameters=dict(parameters or {}), fmt="ArrowStream")
-        return pa.ipc.open_stream(answer).read_all() if answer else pa.table({})
+            return pa.ipc.open_stream(answer).read_all()
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
         """Run a statement without an answer.
@@ -103,16 +104,20 @@ class Engine:
                 raise StoreError("the store is closed", permanent=True)
             client = self._idle.pop() if self._idle else None
             self._borrowed += 1
+        is_sound = False
         try:
             with _engine_errors():
                 client = client or clickhouse_connect.get_client(
                     dsn=self._url, settings=self._settings
                 )
                 yield client
+            is_sound = True
         finally:
+            if client is not None and not is_sound:
+                client.close()
             with self._guard:
                 self._borrowed -= 1
-                if client is not None:
+                if client is not None and is_sound:
                     self._idle.append(client)
                 self._guard.notify_all()
 
@@ -121,7 +126,7 @@ class Engine:
 def _engine_errors() -> Iterator[None]:
     try:
         yield
-    except (ClickHouseError, OSError, RuntimeError) as error:
+    except (ClickHouseError, OSError, RuntimeError, pa.ArrowInvalid) as error:
         raise StoreError(_explained(str(error) or repr(error)), permanent=False) from error
 
 

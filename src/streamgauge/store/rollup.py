@@ -1,8 +1,9 @@
 """Sums a segment's rows to what the rollup tables take; pure.
 
 It is done here and not by a materialized view because detection is fed by the same sums, and
-because grouping 100,000 rows costs Polars a fifth of what the view costs the engine. Each rollup
-is one insert with a token of its own, so that a segment sent again after a crash counts once.
+because the view with its two histograms was measured to cost two to three times the processor
+time (1 M lines, 3,379 series). Each rollup is one insert with a token of its own, so that a
+segment sent again after a crash counts once.
 """
 
 from __future__ import annotations

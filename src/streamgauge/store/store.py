@@ -96,7 +96,9 @@ class Store:
         return journal
 
     def _next_body_number(self) -> int:
-        """Above every number stored, should the journal's folder have been lost."""
+        """Where to count from when there is no journal: above every number stored."""
+        if any((self._data_dir / "journal").glob("*.journal")):
+            return 1
         newest = self._engine.query(
             "SELECT greatest((SELECT max(seq) FROM queue), (SELECT max(seq) FROM points)) AS seq"
         )

@@ -15,7 +15,9 @@ from streamgauge.store.queuerollup import LAST_FIELDS
 
 HISTORY_MINUTES = 35 * 24 * 60
 RECENT_MINUTES = 48 * 60
-_AS_CODES = "SETTINGS output_format_arrow_low_cardinality_as_dictionary = 1"
+_PATIENTLY = "SETTINGS max_execution_time = 300"
+"""Nobody waits for a page: it is asked once after a start."""
+_AS_CODES = f"{_PATIENTLY}, output_format_arrow_low_cardinality_as_dictionary = 1"
 
 
 def history(engine: Engine, until_s: float) -> History:
@@ -59,7 +61,7 @@ def minutes_between(engine: Engine, first: int, end: int) -> Delta:
     queues = engine.query(
         f"SELECT {keys}, {lasts}, max(last_ns) AS last_ns FROM queue_minute "
         "WHERE minute >= {first:Int64} AND minute < {end:Int64} "
-        f"GROUP BY {keys} ORDER BY minute",
+        f"GROUP BY {keys} ORDER BY minute {_PATIENTLY}",
         bounds,
     )
     newest = engine.query(
@@ -87,7 +89,7 @@ def _hours(engine: Engine, first: int, end: int) -> pa.Table:
         f"SELECT intDiv(minute, 60) AS hour, {keys}, sum(count) AS count, "
         "toUInt8(uniqExact(minute)) AS active_minutes, max(last_ns) AS last_ns FROM minute "
         "WHERE minute >= {first:Int64} AND minute < {end:Int64} "
-        f"GROUP BY hour, {keys} ORDER BY hour",
+        f"GROUP BY hour, {keys} ORDER BY hour {_PATIENTLY}",
         {"first": first, "end": end},
     )
     return columns.conform(hours, columns.HOURS)

@@ -15,6 +15,7 @@ from streamgauge.store.queries.span import NS_A_SECOND, to_ns
 from streamgauge.store.queuerollup import LAST_FIELDS
 
 _WHERE = "WHERE time_ns >= {low:Int64} AND time_ns < {high:Int64}"
+_PATIENTLY = "SETTINGS max_execution_time = 300"
 _MINUTE = "intDiv(time_ns, 60000000000) AS minute"
 
 
@@ -85,7 +86,7 @@ def _minutes_sql() -> str:
     tags = ", ".join(columns.MINUTE_KEY)
     return (
         f"SELECT {_tick()}, {_MINUTE}, {tags}, sum(count) AS count, max(time_ns) AS last_ns "
-        f"FROM messages {_WHERE} GROUP BY {keys} ORDER BY tick, minute"
+        f"FROM messages {_WHERE} GROUP BY {keys} ORDER BY tick, minute {_PATIENTLY}"
     )
 
 
@@ -95,7 +96,7 @@ def _queues_sql() -> str:
     lasts = ", ".join(f"argMax({name}, (time_ns, seq)) AS {name}" for name in LAST_FIELDS)
     return (
         f"SELECT {_tick()}, {_MINUTE}, {tags}, {lasts}, max(time_ns) AS last_ns "
-        f"FROM queue {_WHERE} GROUP BY {keys} ORDER BY tick, minute"
+        f"FROM queue {_WHERE} GROUP BY {keys} ORDER BY tick, minute {_PATIENTLY}"
     )
 
 
@@ -104,4 +105,7 @@ def _newest_sql() -> str:
         f"SELECT {_tick()}, time_ns FROM {name} {_WHERE}"
         for name in ("messages", "queue", "points")
     )
-    return f"SELECT tick, max(time_ns) AS newest_ns FROM ({tables}) GROUP BY tick ORDER BY tick"
+    return (
+        f"SELECT tick, max(time_ns) AS newest_ns FROM ({tables}) "
+        f"GROUP BY tick ORDER BY tick {_PATIENTLY}"
+    )

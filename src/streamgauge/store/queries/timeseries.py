@@ -26,7 +26,7 @@ from streamgauge.store.queries.seen import seen_minutes
 from streamgauge.store.queries.span import NS_A_SECOND, Span, to_ns
 
 MAX_STEPS = 11_000
-MAX_VALUES = 5_000_000
+MAX_VALUES = 1_000_000
 """Series times steps."""
 
 MESSAGE_LABELS = ("tenant", "source", "integration", "pipeline", "outcome")

@@ -23,7 +23,11 @@ def configure(level: str, style: Literal["auto", "text", "json"]) -> None:
     else:
         processors.append(structlog.processors.format_exc_info)
     processors.append(
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            pad_event_to=0,
+            exception_formatter=structlog.dev.plain_traceback,
+        )
         if is_text
         else structlog.processors.JSONRenderer()
     )

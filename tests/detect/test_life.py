@@ -142,6 +142,28 @@ def test_a_silence_that_ended_while_we_were_away_is_told_as_over() -> None:
     assert [(f.key, bool(f.over_reason)) for f in found] == [("silence/t07/*/*/*/", True)]
 
 
+def test_blindness_before_a_restart_ends_with_how_long_it_was() -> None:
+    fleet = steady(3, 3 * DAY)
+    watch = learned(fleet, 3 * DAY)
+    watch.detector.restore([("blind/*/*/*/*/", fleet.end_s - 3600.0), ("rule/*/*/*/*/depth", 1.0)])
+    (found,) = watch.ask(fleet.end_s)
+    assert found.over_reason == "lines are reported again, after 60 min"
+
+
+def test_names_with_slashes_and_spaces_survive_a_restart() -> None:
+    senders = [
+        Sender(Flow(f"a/b {i}", "web", "ga4", "main", "delivered"), 60.0, every=1, regular=True)
+        for i in range(5)
+    ]
+    fleet = make(senders, 3 * DAY).silence([2], -120)
+    watch = learned(fleet, 3 * DAY)
+    (first,) = watch.ask(fleet.end_s)
+    again = learned(fleet, 3 * DAY)
+    again.detector.restore([(first.key, first.since)])
+    (found,) = again.ask(fleet.end_s)
+    assert (found.key, found.scope.tenant) == (first.key, "a/b 2")
+
+
 def test_blindness_is_told_once_holds_everything_and_says_how_long_it_was() -> None:
     fleet = steady(20, 3 * DAY + 30).silence(list(range(20)), 3 * DAY + 5, 3 * DAY + 20)
     watch = learned(fleet, 3 * DAY).run(fleet, 3 * DAY, 3 * DAY + 30)

@@ -76,10 +76,11 @@ def test_three_days_are_enough_to_page_a_steady_customer_on_a_first_saturday() -
     assert [f.scope for _, f in watch.opened] == [Scope(tenant="t04")]
 
 
+@pytest.mark.slow
 def test_a_customer_of_three_a_day_is_missed_within_four_days() -> None:
     """Twelve such customers, one stops after three weeks; the least possible is 13.8 nats: 4.6."""
     delays = []
-    for seed in range(6):
+    for seed in range(3):
         fleet = make([*senders(12, 3 / 24), *senders(3, 60.0)[2:]], 28 * DAY, seed=seed)
         fleet.silence([3], 22 * DAY)
         last = 60.0 * (fleet.start + int(np.flatnonzero(fleet.ok[3])[-1]))

@@ -58,6 +58,11 @@ class Blindness:
             self._was_blind_since = before
         return is_blind
 
+    def restore(self, since: float | None) -> None:
+        """We were blind before a restart."""
+        if since is not None:
+            self._was_blind_since = since
+
     def over_reason(self, now: float) -> str:
         """Why blindness ended, and how long it lasted."""
         return f"lines are reported again, after {duration(now - self._was_blind_since)}"

@@ -108,7 +108,10 @@ class Detector:
         Args:
             open_findings: `Finding.key` and `since` of each open incident; call after `learn`.
         """
-        self._to_restore.update(open_findings)
+        # Rules and what came in from outside are told by others.
+        self._to_restore.update(
+            (key, since) for key, since in open_findings if key.split("/", 1)[0] in _OURS
+        )
 
     def watermark(self, now: float) -> float | None:
         """Epoch seconds of the newest line not after `now`; None before the first."""
@@ -189,6 +192,7 @@ class Detector:
         if not self._to_restore:
             return
         by_key = {key_of(names): group for group, names in enumerate(self._levels.groups)}
+        self._blindness.restore(self._to_restore.get(_BLIND_KEY))
         for key, since in self._to_restore.items():
             self._told.restore(_remembered(key, since))
             if key in by_key:
@@ -199,6 +203,7 @@ class Detector:
 
 
 _NO_MINUTES: Ints = np.zeros(0, np.int64)
+_OURS = {Kind.SILENCE, Kind.ERRORS, Kind.BACKLOG, Kind.BLIND}
 _BLIND_KEY = blind_finding(0.0, 0.0, 0).key
 _LEVELS: Mapping[tuple[bool, ...], Level] = {
     (True, True, False, False): Level.SOURCE,

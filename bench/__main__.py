@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 
 from bench.ingest import ROUNDS, measure
@@ -14,15 +15,16 @@ from bench.shape import LINES
 def main() -> None:
     """Run what was asked for; only a complete run replaces `bench/RESULTS.md`."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=["ingest", "parse"], help="default: all")
+    parser.add_argument("what", nargs="?", choices=["ingest", "parse"], help="default: all")
     parser.add_argument("--lines", type=int, default=LINES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     asked = parser.parse_args()
+    load_before = os.getloadavg()[0]
     sections: dict[str, Callable[[argparse.Namespace], str]] = {"ingest": _ingest, "parse": _parse}
-    texts = [sections[name](asked) for name in asked.what or sections]
+    texts = [sections[name](asked) for name in ([asked.what] if asked.what else sections)]
     print("\n".join(["", *texts]))
     if not asked.what and (asked.lines, asked.rounds) == (LINES, ROUNDS):
-        write_results(texts)
+        write_results(texts, load_before)
 
 
 def _ingest(asked: argparse.Namespace) -> str:

@@ -63,13 +63,19 @@ def speed_ratio(results: list[Measured]) -> float:
     return theirs.median("queryable_s") / ours.median("queryable_s")
 
 
-def write_results(sections: list[str]) -> None:
-    """Replace the file by these sections and the facts of this run."""
+def write_results(sections: list[str], load_before: float) -> None:
+    """Replace the file by these sections and the facts of this run.
+
+    Args:
+        sections: Markdown.
+        load_before: the machine's load average before the run.
+    """
     packages = ", ".join(f"{name} {version(name)}" for name in ("chdb", "polars", "granian"))
     facts = (
         f"# What was measured\n\nWritten by `make bench` on {datetime.now(UTC):%Y-%m-%d} (UTC): "
         f"{os.cpu_count()} of {_processor()}, {_memory_gb():.0f} GB, Linux "
         f"{platform.release().split('-')[0]}, Python {platform.python_version()}, {packages}. "
+        f"Load average before: {load_before:.1f}. "
         "Figures of other machines differ; the ratios are what to look at.\n"
     )
     RESULTS.write_text("\n".join([facts, *sections]))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streamgauge.testing.api import overview, write
 from streamgauge.testing.process import StreamgaugeProcess
+from streamgauge.testing.waiting import eventually
 
 pytestmark = pytest.mark.process
 
@@ -97,3 +100,19 @@ def test_a_file_in_place_of_the_data_folder_is_named(tmp_path: Path) -> None:
     file.write_text("not a folder")
     said = _refused(StreamgaugeProcess(tmp_path / "program", data=file))
     assert str(file) in said
+
+
+def test_it_ends_when_asked_and_keeps_what_it_took(streamgauge: StreamgaugeProcess) -> None:
+    now = int(time.time())
+    lines = [f"messages,tenant=acme count=1i {(now - 60) * 10**9 + n}" for n in range(5000)]
+    assert write(streamgauge.client, lines).status_code == 204
+    assert streamgauge.stop() == 0
+    assert "Traceback" not in streamgauge.stderr
+    assert streamgauge.stdout == ""
+
+    streamgauge.start()
+    eventually(
+        lambda: overview(streamgauge.client, now - 600, now + 60)["messages"] == 5000,
+        within_s=15,
+        what="what was acknowledged before the end",
+    )

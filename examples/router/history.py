@@ -58,18 +58,18 @@ class History:
         self._series = _list_series(fleet, identity)
 
     def bodies(
-        self, start_at: float, end_at: float, minutes: int = 60, fine_from: float | None = None
+        self, start_at: float, end_at: float, steps: int = 60, step_s: float = STEP_S
     ) -> Iterator[Body]:
-        """The lines of [start_at, end_at), epoch seconds, in bodies of so many minutes.
+        """The lines of [start_at, end_at), epoch seconds, in bodies of so many steps.
 
-        `start_at` has to be a whole minute; the last step ends at `end_at` exactly. From
-        `fine_from` on (default: two hours before the end), latencies are drawn in more detail.
+        `start_at` has to be a whole step; the last step ends at `end_at` exactly. In the last two
+        hours latencies are drawn in more detail.
         """
-        fine_at = end_at - FINE_S if fine_from is None else fine_from
-        edges = np.append(np.arange(start_at, end_at, STEP_S), end_at)
+        fine_at = end_at - FINE_S
+        edges = np.append(np.arange(start_at, end_at, step_s), end_at)
         queues = QueueHistory(self._fleet, self._identity)
-        for first in range(0, len(edges) - 1, minutes):
-            chosen = edges[first : first + minutes + 1]
+        for first in range(0, len(edges) - 1, steps):
+            chosen = edges[first : first + steps + 1]
             draws = FINE_DRAWS if chosen[0] >= fine_at else 1
             yield self._body(chosen, draws, queues)
 

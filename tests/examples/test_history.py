@@ -28,6 +28,15 @@ def lines_of(bodies: list[Body]) -> list[Line]:
     return [line for body in bodies for line in parse(body.content.decode())]
 
 
+def test_a_finer_step_tells_the_same_traffic() -> None:
+    history = History(FLEET, IDENTITY)
+    coarse = sum(body.received for body in history.bodies(START_AT, START_AT + 1800))
+    fine = list(history.bodies(START_AT, START_AT + 1800, step_s=5.0))
+    assert sum(body.received for body in fine) == pytest.approx(coarse, rel=0.02)
+    stamps = {line.time_ns // 5_000_000_000 for line in lines_of(fine)}
+    assert len(stamps) == 1800 / 5
+
+
 def test_the_same_seed_makes_the_same_bytes_and_another_one_others() -> None:
     first = generate(START_AT, START_AT + 7200)
     assert first == generate(START_AT, START_AT + 7200)

@@ -20,6 +20,10 @@ from examples.router.serving import find_free_port, serving
 
 DAYS = 7
 BODY_MINUTES = 60
+TAIL_STEPS = 2
+"""The history's last minutes are reported as often as the live router does, so that the figures of
+the last minute are right from the start."""
+LIVE_STEP_S = 5.0
 START_AHEAD_S = 3.0
 """Between deciding when the load starts and its start: time to write the history's last minute."""
 QUERYABLE_S = 60.0
@@ -64,14 +68,14 @@ class Play:
 
     async def _begin(self) -> float:
         """History, then live traffic exactly where it ends; returns when (epoch seconds)."""
-        bulk_end = math.floor(time.time() / STEP_S) * STEP_S
+        bulk_end = math.floor(time.time() / STEP_S - TAIL_STEPS) * STEP_S
         bulk_start = bulk_end - DAYS * 86400
         bulk = await self._load_history(bulk_start, bulk_end)
         self._terminal.step("starting the router, its vendors and its customers")
         await self._stage.start_router()
         start_at = float(math.ceil(time.time() + START_AHEAD_S))
         self._stage.start_load(start_at, self._plot.arguments())
-        tail = self._history.bodies(bulk_end, start_at, fine_from=bulk_end)
+        tail = self._history.bodies(bulk_end, start_at, step_s=LIVE_STEP_S)
         rest = await upload(self._stage.gauge.client, tail)
         await self._until_counted(bulk_start, start_at, bulk.ends + rest.ends)
         return start_at

@@ -94,13 +94,13 @@ class Terminal:
             rows.add_row("until", clock_time(incident["closed_at"]))
         rows.add_row("how sure", certainty(incident))
         rows.add_row("whose side", side(incident))
-        rows.add_row("page", incident_link(self._url, incident))
         summary = Text(incident["summary"], "bold")
         title = f"{what}: {incident['kind']} · {incident['severity']}"
         style = "green" if is_closed else "red"
         self.console.print(
             Panel(Group(summary, rows), title=title, border_style=style, expand=False)
         )
+        self._print(Text(f"  {incident_link(self._url, incident)}"))  # whole, to be clicked
 
     def now(self, overview: Json, incidents: Sequence[Json], note: str) -> None:
         """The figures of the last minute."""

@@ -128,10 +128,30 @@ def test_over_a_restart_while_blind_nothing_closes_and_nothing_opens_twice() -> 
 
     again = learned(fleet, 3 * DAY)
     again.detector.restore([(key, first.open[key].since)])
-    found = again.ask(fleet.end_s + 3600.0)
+    assert {f.kind for f in again.ask(fleet.end_s + 3600.0)} == {Kind.SILENCE}  # senders find us
+    found = again.ask(fleet.end_s + 3800.0)
     assert {f.kind for f in found} == {Kind.SILENCE, Kind.BLIND}
     assert not again.closed
     assert again.open[key].since == first.open[key].since
+
+
+def test_a_history_loaded_customer_by_customer_opens_nothing_but_what_is_wrong_in_it() -> None:
+    fleet = steady(8, 3 * DAY).silence([3], -120)
+    table = fleet.table()
+    watch = Watch()
+    tenants = table["tenant"].to_pylist()
+    for step, tenant in enumerate(sorted(set(tenants), reverse=True)):
+        rows = [at for at, name in enumerate(tenants) if name == tenant]
+        half = len(rows) // 2
+        for part, seconds in ((rows[:half], 0.0), (rows[half:], 10.0)):
+            watch.detector.observe(delta_of(table.take(part)))
+            watch.ask(fleet.end_s + 20.0 * step + seconds)
+    loaded_at = fleet.end_s + 20.0 * 8
+    for seconds in (10.0, 20.0, 30.0):
+        watch.ask(loaded_at + seconds)
+    assert [f.key for _, f in watch.opened] == ["silence/t03/*/*/*/"]
+    watch.ask(loaded_at + 300.0)
+    assert [f.kind for _, f in watch.opened] == [Kind.SILENCE, Kind.BLIND]
 
 
 def test_a_silence_that_ended_while_we_were_away_is_told_as_over() -> None:

@@ -50,7 +50,7 @@ def test_a_sparse_fleet_is_neither_blind_nor_silent(case: tuple[list[Sender], in
         (make(senders(4, 1.0), 10 * DAY, seed=11), 5.0),
         (make(senders(4, 500.0, every=60), 6 * DAY, seed=11), 4.0),
         (make(senders(5, 100.0, every=5), 4 * DAY, seed=11), 0.5),
-        (steady(5, 3 * DAY), 0.06),
+        (steady(5, 3 * DAY), 0.1),
     ],
     ids=["a few lines an hour", "hourly batches", "each five minutes", "each minute"],
 )

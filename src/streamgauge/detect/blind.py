@@ -2,7 +2,9 @@
 
 Time past the watermark is judged by two things: the gaps between lines that were usual, and how
 many minutes with a message the platform's habit expects at this time of the week (a sparse fleet is
-quiet at night). Never to have had a line is no incident.
+quiet at night). Never to have had a line is no incident, and neither is it while lines arrive that
+are stamped in the past (a history is being loaded), or before senders had time to find us after a
+start.
 """
 
 from __future__ import annotations
@@ -41,19 +43,26 @@ class Blindness:
         self._watermark = -np.inf
         self._at = -np.inf
         self._was_blind_since = 0.0
+        self._heard_at = -np.inf
+
+    def hear(self, now: float, has_arrived: bool) -> None:
+        """Note whether anything arrived since the last turn, whatever its time stamps."""
+        if has_arrived or not np.isfinite(self._heard_at):
+            self._heard_at = now
 
     def judge(self, now: float, seen: SeenTime, habit: Habit, platform_row: int | None) -> bool:
-        """Whether we are blind at `now`; remembers since when."""
+        """Whether the time since the watermark is not seen; `since` is set once that is told."""
         watermark = seen.watermark(now)
         self._note_lag(now, watermark)
         if watermark < now - HOURS_KEPT * 3600.0:
             self.since = None
             return False
-        before = self.since
-        is_blind = now - watermark > self.limit_s(seen) and self._is_implausible(
+        before, limit_s = self.since, self.limit_s(seen)
+        is_unheard = before is not None or now - self._heard_at > limit_s
+        is_blind = now - watermark > limit_s and self._is_implausible(
             watermark, now, seen, habit, platform_row
         )
-        self.since = watermark if is_blind else None
+        self.since = watermark if is_blind and is_unheard else None
         if before is not None:
             self._was_blind_since = before
         return is_blind
@@ -61,7 +70,7 @@ class Blindness:
     def restore(self, since: float | None) -> None:
         """We were blind before a restart."""
         if since is not None:
-            self._was_blind_since = since
+            self.since = self._was_blind_since = since
 
     def over_reason(self, now: float) -> str:
         """Why blindness ended, and how long it lasted."""

@@ -63,6 +63,8 @@ class Detector:
         self._sums.add_hours(history.hours)
         self._seen.add(np.asarray(history.seen_minutes))
         self.observe(history.recent)
+        self._sums.take_arrived()
+        self._has_arrived = False
 
     def observe(self, delta: Delta) -> None:
         """Add what was inserted; the order and the size of parts do not matter."""
@@ -72,6 +74,7 @@ class Detector:
         for table in (delta.minutes, delta.queues):
             if table.num_rows:
                 newest_s = max(newest_s, float(table["last_ns"].to_numpy().max()) / 1e9)
+        self._has_arrived |= newest_s > 0.0
         self._seen.add(np.unique(np.concatenate([_NO_MINUTES, *minutes])), newest_s)
         self._backlogs.observe(delta.queues)
         if len(late):
@@ -84,8 +87,9 @@ class Detector:
             return self._told.turn(self._never_seen.findings(now), {})
         self._habit.make_room(self._levels.row_count)
         self._refresh(watermark, now)
-        is_blind = self._blindness.judge(now, self._seen, self._habit, self._platform_row())
         self._restore()
+        self._hear(now)
+        is_blind = self._blindness.judge(now, self._seen, self._habit, self._platform_row())
         self._silences.judge(watermark, now, is_blind)
         found = self._fold.findings(self._silences.open, watermark, now)
         reasons: dict[str, str] = {
@@ -94,7 +98,7 @@ class Detector:
         found += self._errors.judge(watermark, now, is_blind)
         found += self._backlogs.judge(watermark, now, is_blind)
         reasons |= self._errors.ended | self._backlogs.ended
-        if is_blind and self._blindness.since is not None:
+        if self._blindness.since is not None:
             tenants = len(self._levels.of_level(Level.TENANT))
             found.append(blind_finding(self._blindness.since, now, tenants))
         else:
@@ -156,6 +160,7 @@ class Detector:
         self._blindness = Blindness()
         self._never_seen = NeverSeen(self._levels, self._expectations)
         self._late: list[Ints] = []
+        self._has_arrived = False
         self._to_restore: dict[str, float] = {}
         self._refreshed_hour = -1
         self._refreshed_at = -np.inf
@@ -187,6 +192,12 @@ class Detector:
     def _platform_row(self) -> int | None:
         group = self._levels.find(Names(Level.PLATFORM))
         return None if group is None else self._levels.primary(group)
+
+    def _hear(self, now: float) -> None:
+        """Note what arrived since the last turn, and when."""
+        self._blindness.hear(now, self._has_arrived)
+        self._silences.arrive(self._sums.take_arrived(), now)
+        self._has_arrived = False
 
     def _restore(self) -> None:
         if not self._to_restore:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamgauge.detect.arrays import Bools, Ints
+from streamgauge.detect.arrays import Bools, Floats, Ints, grown
 from streamgauge.detect.expectations import Expectations
 from streamgauge.detect.habit import Habit
 from streamgauge.detect.levels import Level, Levels
@@ -21,6 +21,9 @@ from streamgauge.detect.sums import Sums
 
 _FAIR_SHARE = 0.25
 """Of what one interval usually brings: enough to call it back."""
+_SETTLE_S = 15.0
+"""A row to which lines were added this short ago is being loaded, not silent, whatever their time
+stamps: histories come customer by customer."""
 _RECENT_MINUTES = 5
 _LOW_LEVEL_S = 6 * 3600.0
 """Messages for this long, though fewer than before: no silence any more."""
@@ -62,6 +65,12 @@ class Silences:
         self._groups: Ints = np.zeros(0, np.int32)
         self._is_open: Bools = np.zeros(0, bool)
         self._built = (0, 0)
+        self._arrived_at: Floats = np.zeros(0)
+
+    def arrive(self, rows: Ints, now: float) -> None:
+        """Lines were added to these rows since the last turn."""
+        self._arrived_at = grown(self._arrived_at, len(self._sums.last_s), -np.inf)
+        self._arrived_at[rows] = now
 
     def judge(self, watermark: float, now: float, is_blind: bool) -> None:
         """One turn: open what is proven; close, unless we are blind, what came back."""
@@ -69,7 +78,8 @@ class Silences:
         self.ended = {}
         if not len(self._rows):
             return
-        due = self._evidence.due(self._rows, watermark) & ~self._is_open
+        has_settled = now - self._arrived_at[self._rows] >= _SETTLE_S
+        due = has_settled & self._evidence.due(self._rows, watermark) & ~self._is_open
         at = np.flatnonzero(due)
         if len(at):
             rows = self._rows[at]

@@ -60,6 +60,7 @@ class Sums:
         """Grows with everything added: the same version has the same sums."""
         self.newest_failed_minute = -1
         self.reasons = Reasons()
+        self._arrived: list[Ints] = []
 
     def add_minutes(self, table: pa.Table) -> Ints:
         """Add rows of MINUTES_COLUMNS; returns the rows (unique) whose older hours changed."""
@@ -85,10 +86,16 @@ class Sums:
             reason = table["reason"].filter(pa.array(has_failed))
             self.reasons.add(minute[has_failed], flows[has_failed], reason, counts[has_failed])
         stamps = table["last_ns"].to_numpy() / 1e9
+        self._arrived.append(np.unique(rows))
         self._note_tails(rows, stamps, minute)
         self._note_stamps(rows, stamps, minute // 60)
         self._add_to_minutes(minute, rows, counts, failed)
         return self._add_to_hours(minute, rows, counts, failed)
+
+    def take_arrived(self) -> Ints:
+        """The rows (unique) to which minutes were added since the last call."""
+        parts, self._arrived = self._arrived, []
+        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int32)
 
     def add_hours(self, table: pa.Table) -> None:
         """Add rows of HOURS_COLUMNS: hours of which the single minutes are not known."""

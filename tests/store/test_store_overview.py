@@ -49,6 +49,7 @@ CASES = [
     Case("an unknown stage comes after processed", [hop("ga4", "processed", "ok", 7), hop("ga4", "archived", "ok", 4)], (4, 0, 0, None)),
     Case("received stands in where nothing else is reported", [hop("", "received", "ok", 7), hop("", "received", "error", 2)], (9, 2, 0, 9)),
     Case("without an integration nothing stands in beside a delivering sibling", [hop("", "received", "ok", 7), hop("ga4", "delivered", "ok", 6)], (6, 0, 0, 7)),
+    Case("without an integration nothing stands in beside one that never delivered", [hop("", "received", "ok", 7), hop("ga4", "processed", "ok", 6)], (6, 0, 0, 7)),
     Case("another source's deliveries do not keep a stage from standing in", [hop("", "received", "ok", 7), hop("ga4", "delivered", "ok", 6, source="ios")], (13, 0, 0, 7)),
     Case("a sibling keeps its last stage though another one delivers", [hop("s3", "processed", "ok", 7), hop("ga4", "delivered", "ok", 6)], (13, 0, 0, None)),
     Case("delivered without an integration is delivered", [hop("", "received", "ok", 7), hop("", "delivered", "ok", 6)], (6, 0, 0, 7)),

@@ -42,7 +42,7 @@ def ends(rows: pl.DataFrame) -> pl.DataFrame:
     has_delivered = (pl.col("stage") == "delivered").any()
     last_stage = pl.col("stage").sort_by(rank, "stage").last().over(group)
     stands_in = ~has_delivered.over(group) & (
-        (pl.col("integration") != "") | ~has_delivered.over(group[:2])
+        (pl.col("integration") != "") | (pl.col("integration") == "").all().over(group[:2])
     )
     end_stage = pl.when(stands_in).then(last_stage).otherwise(pl.lit("delivered"))
     at_end = (pl.col("stage") == end_stage) & (pl.col("outcome") != "retried")

@@ -5,7 +5,7 @@
 3. A tenant x source x integration that never reported `delivered` is measured at its last stage,
    in the order received, queued, processed, others, delivered.
 4. Rows without an integration stand for all of their tenant and source, so that their last stage
-   stands in only where no integration of that tenant and source ever reported `delivered`.
+   stands in only where no integration of that tenant and source was ever reported.
 """
 
 # ruff: noqa: S608 - callers' values are bound by the engine; the text holds only our own.
@@ -27,10 +27,10 @@ SELECT tenant, source, integration, last_stage FROM (
     SELECT tenant, source, integration,
         max(stage = 'delivered') AS has_delivered,
         argMax(stage, (transform(toString(stage), [{_NAMES}], {_RANKS}, 3), stage)) AS last_stage,
-        max(has_delivered) OVER (PARTITION BY tenant, source) AS has_delivered_sibling
+        max(integration != '') OVER (PARTITION BY tenant, source) AS has_integrations
     FROM last_seen WHERE 1{conditions_of(filters, ("tenant", "source"))}
     GROUP BY tenant, source, integration)
-WHERE NOT has_delivered AND (integration != '' OR NOT has_delivered_sibling))"""
+WHERE NOT has_delivered AND (integration != '' OR NOT has_integrations))"""
 
 
 def is_at_end(filters: Filters) -> str:

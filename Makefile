@@ -9,7 +9,8 @@ setup: $(STAMPS)/python $(STAMPS)/assets
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "streamgauge needs Python 3.11 or newer; name one with make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "· creating .venv"
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq python3-venv >/dev/null 2>&1; } || true
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "python3 -m venv does not work: install it (Debian: apt-get install python3-venv)"; exit 1; }
 
 $(STAMPS)/python: requirements-dev.lock pyproject.toml | $(BIN)/python
 	@echo "· installing Python packages (once)"

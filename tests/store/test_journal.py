@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -41,7 +42,7 @@ def opened(folder: Path, now: float = NOW, max_bytes: int = 2**30, held: int = 0
 
 
 def tenants(journal: Journal) -> list[str]:
-    entries = journal.next_bodies(10**9)
+    entries = journal.next_bodies(10**9, 10**12)
     return [journal.load(entry).messages.column("tenant")[0].as_py() for entry in entries]
 
 
@@ -75,7 +76,7 @@ def test_wherever_the_newest_file_is_torn_the_whole_bodies_before_it_come_back(
 
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_a_flipped_byte_never_comes_back_as_lines(data: st.DataObject) -> None:
+def test_a_flipped_byte_costs_the_body_it_is_in_and_no_other(data: st.DataObject) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         journal, ends = opened(folder), [0]
@@ -88,9 +89,35 @@ def test_a_flipped_byte_never_comes_back_as_lines(data: st.DataObject) -> None:
         content[at] ^= 1 << data.draw(st.integers(0, 7))
         newest_file(folder).write_bytes(content)
         again = opened(folder)
-        whole = sum(end <= at for end in ends) - 1
-        assert tenants(again) == [f"t{number}" for number in range(whole)]
+        damaged = sum(end <= at for end in ends) - 1
+        assert tenants(again) == [f"t{number}" for number in range(3) if number != damaged]
+        assert bool(again.files.damaged_bytes) == (damaged < 2), "the last one looks unfinished"
+        assert bool(list(folder.glob("*.damaged"))) == (damaged < 2)
         again.close()
+
+
+def test_few_long_lines_do_not_make_a_segment_that_memory_cannot_hold(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    for name in "abc":
+        journal.append(body_of(name))
+    size = journal.next_bodies(10, 10**12)[0].length
+    assert len(journal.next_bodies(10, 2 * size)) == 2
+    assert len(journal.next_bodies(10, 2 * size - 1)) == 1
+    assert len(journal.next_bodies(10, 1)) == 1, "one body always goes"
+    journal.close()
+
+
+def test_nothing_is_acknowledged_into_a_folder_that_was_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    journal = opened(folder)
+    journal.append(body_of("a"))
+    assert journal.problem() == ""
+    shutil.rmtree(folder)
+    with pytest.raises(StoreError, match="was removed while streamgauge ran"):
+        journal.append(body_of("b"))
+    assert "restart streamgauge" in journal.problem()
+    assert journal.pending() == (1, 1)
+    journal.close()
 
 
 def test_a_border_is_found_again_with_its_token_and_its_bodies(tmp_path: Path) -> None:
@@ -122,14 +149,14 @@ def test_what_is_done_is_forgotten_and_counting_goes_on_over_a_restart(tmp_path:
     again = opened(tmp_path)
     assert again.pending() == (0, 0)
     again.append(body_of("d"))
-    assert [entry.seq for entry in again.next_bodies(10)] == [4]
+    assert [entry.seq for entry in again.next_bodies(10, 10**12)] == [4]
     again.close()
 
 
 def test_bodies_beyond_the_memory_allowed_are_read_back_from_disk(tmp_path: Path) -> None:
     journal = opened(tmp_path, held=1)
     journal.append(body_of("on disk", lines=3))
-    entry = journal.next_bodies(10)[0]
+    entry = journal.next_bodies(10, 10**12)[0]
     assert entry.body is None
     assert journal.load(entry).messages.num_rows == 3
     journal.close()

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from tests.store.test_journal import body_of, opened
+from tests.store.test_journal import NOW, body_of, opened
 
 from streamgauge.model.errors import StoreError
 from streamgauge.store import StoreSettings
+from streamgauge.store.attempts import Attempts
 from streamgauge.store.engine import Engine
 from streamgauge.store.feed import FeedBuffer
-from streamgauge.store.journal import Journal
+from streamgauge.store.journal import Entry, Journal
 from streamgauge.store.migrate import migrate
+from streamgauge.store.records import Kind, read_frames
+from streamgauge.store.setaside import SetAside
 from streamgauge.store.writer import Writer
 
 pytestmark = pytest.mark.chdb
@@ -51,7 +54,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def writer_of(journal: Journal, engine: Engine, feed: FeedBuffer) -> Writer:
-    return Writer(journal, engine, feed.add, SETTINGS)
+    return Writer(journal, engine, feed.add, SETTINGS, SetAside(journal.files.folder / "aside"))
 
 
 def lines(engine: Engine, sql: str) -> int:
@@ -107,6 +110,88 @@ def test_inserting_goes_on_by_itself_when_the_engine_does(tmp_path: Path, engine
     assert taken.minutes.column("count").to_pylist() == [3]
     writer.stop()
     journal.close()
+
+
+class PickyEngine(Engine):
+    """Takes every table but one, which it refuses in a way that trying again cannot help."""
+
+    def __init__(self, engine: Engine, refused: str, error: Exception) -> None:
+        self._engine, self._refused, self._error = engine, refused, error
+
+    def insert(self, table_name: str, rows: pa.Table, token: str) -> None:
+        if table_name == self._refused:
+            raise self._error
+        self._engine.insert(table_name, rows, token)
+
+
+@pytest.mark.parametrize(
+    "error", [StoreError("on purpose", permanent=True), TypeError("a mistake of ours")], ids=repr
+)
+def test_rows_that_the_engine_never_takes_are_set_aside_and_the_rest_goes_on(
+    tmp_path: Path, engine: Engine, error: Exception
+) -> None:
+    journal, feed = opened(tmp_path / "journal"), FeedBuffer(1000)
+    journal.append(body_of("a", lines=3))
+    writer = writer_of(journal, PickyEngine(engine, "messages", error), feed)
+    writer.start()
+    assert writer.flush(30)
+    assert writer.problem == ""
+    assert writer._aside.row_count == 3
+    writer.stop()
+    journal.close()
+    assert lines(engine, "(SELECT sum(count) FROM minute)") == 3
+    (kept,) = writer._aside.folder.glob("*-messages.arrow")
+    rows = pa.ipc.open_file(kept).read_all()
+    engine.insert("messages", rows, kept.name.removesuffix("-messages.arrow"))
+    assert lines(engine, "(SELECT count() FROM messages)") == 3, "they can be inserted later"
+
+
+def test_a_body_that_cannot_be_read_is_set_aside_and_its_neighbours_are_inserted(
+    tmp_path: Path, engine: Engine
+) -> None:
+    journal, feed = opened(tmp_path / "journal"), FeedBuffer(1000)
+    journal.append(body_of("a", lines=3))
+    path, offset = journal.files.append(Kind.BODY, 2, 5, b"x" * 60)
+    journal._enqueue(Entry(2, 5, path, offset, 60, NOW))
+    journal._next_seq = 3
+    journal.append(body_of("b", lines=4))
+    writer = writer_of(journal, engine, feed)
+    writer.start()
+    assert writer.flush(30)
+    assert writer._aside.row_count == 5
+    writer.stop()
+    journal.close()
+    assert lines(engine, "(SELECT count() FROM messages)") == 7
+    (kept,) = writer._aside.folder.glob("*.body")
+    with kept.open("rb") as stream:
+        assert [frame.payload for frame in read_frames(stream)] == [b"x" * 60]
+
+
+def test_an_engine_that_is_only_busy_never_costs_lines(tmp_path: Path) -> None:
+    attempts, tries = Attempts(), iter(range(100))
+
+    def step() -> None:
+        if next(tries) == 2:
+            attempts.stop()
+        raise StoreError("busy", permanent=False)
+
+    assert not attempts.until_done(step, pytest.fail)
+    assert "busy" in attempts.problem
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_lasting"),
+    [
+        ("INSERT INTO seen_minute SELECT toInt64('x'), 1, 1", True),
+        ("SELECT 1 FROM no_such_table", False),
+    ],
+)
+def test_the_engines_codes_tell_bad_rows_from_a_bad_state(
+    engine: Engine, sql: str, is_lasting: bool
+) -> None:
+    with pytest.raises(StoreError) as caught:
+        engine.command(sql)
+    assert caught.value.permanent == is_lasting
 
 
 def test_the_same_token_is_inserted_once_also_after_reopening(

@@ -9,6 +9,7 @@ or the engine's shutdown raises.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,11 +18,31 @@ from typing import Any
 import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
 from streamgauge.model.errors import StoreError
 from streamgauge.store.settings import StoreSettings
 
+_CODE = re.compile(r"Code: (\d+)")
+_LASTING_CODES = frozenset(
+    {
+        6,  # CANNOT_PARSE_TEXT
+        10,  # NOT_FOUND_COLUMN_IN_BLOCK
+        16,  # NO_SUCH_COLUMN_IN_TABLE
+        27,  # CANNOT_PARSE_INPUT_ASSERTION_FAILED
+        43,  # ILLEGAL_TYPE_OF_ARGUMENT
+        44,  # ILLEGAL_COLUMN
+        53,  # TYPE_MISMATCH
+        69,  # ARGUMENT_OUT_OF_BOUND
+        70,  # CANNOT_CONVERT_TYPE
+        117,  # INCORRECT_DATA
+        128,  # TOO_LARGE_ARRAY_SIZE
+        131,  # TOO_LARGE_STRING_SIZE
+        349,  # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+    }
+)
+"""Errors about what is inserted, not about the engine's state.
+Source: ClickHouse, src/Common/ErrorCodes.cpp"""
 _FULL_SIGNS = ("No space left on device", "NOT_ENOUGH_SPACE", "Disk quota exceeded")
 Parameters = Mapping[str, object]
 
@@ -127,7 +148,14 @@ def _engine_errors() -> Iterator[None]:
     try:
         yield
     except (ClickHouseError, OSError, RuntimeError, pa.ArrowInvalid) as error:
-        raise StoreError(_explained(str(error) or repr(error)), permanent=False) from error
+        text = str(error) or repr(error)
+        raise StoreError(_explained(text), permanent=_is_lasting(error, text)) from error
+
+
+def _is_lasting(error: Exception, text: str) -> bool:
+    """Whether it is about what was given, so that giving it again cannot help."""
+    code = _CODE.search(text)
+    return isinstance(error, DataError) or (code is not None and int(code[1]) in _LASTING_CODES)
 
 
 def _explained(text: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamgauge.model.errors import Overloaded
+from streamgauge.model.errors import Overloaded, StoreError
 from streamgauge.store.journalfiles import JournalFiles, disk_errors
 from streamgauge.store.records import (
     Body,
@@ -158,6 +158,15 @@ class Journal:
         self._waiting_bytes += entry.length
         self._held_bytes += entry.length if entry.body is not None else 0
 
+    def problem(self) -> str:
+        """Why nothing can be kept, for people; empty: it can."""
+        try:
+            with disk_errors(self._folder):
+                self.files.check()
+        except StoreError as error:
+            return str(error)
+        return ""
+
     # -- what waits ---------------------------------------------------------------------------
 
     def pending(self) -> tuple[int, int]:
@@ -192,10 +201,10 @@ class Journal:
         with self.appended:
             return self._borders[0] if self._borders else None
 
-    def next_bodies(self, max_lines: int) -> list[Entry]:
-        """The oldest waiting bodies, at least one, up to `max_lines` lines."""
+    def next_bodies(self, max_lines: int, max_bytes: int) -> list[Entry]:
+        """The oldest waiting bodies, at least one, up to so many lines and bytes."""
         with self.appended:
-            return list(_up_to(self._waiting, max_lines))
+            return list(_up_to(self._waiting, max_lines, max_bytes))
 
     def bodies_of(self, border: Border) -> list[Entry]:
         """The bodies of a segment."""
@@ -217,11 +226,17 @@ class Journal:
         Raises:
             StoreError: the disk refused.
         """
-        if entry.body is not None:
-            return entry.body
+        return entry.body if entry.body is not None else decode_body(self.read(entry))
+
+    def read(self, entry: Entry) -> bytes:
+        """A body as it stands on disk.
+
+        Raises:
+            StoreError: the disk refused.
+        """
         with disk_errors(self._folder), entry.path.open("rb") as stream:
             stream.seek(entry.offset)
-            return decode_body(stream.read(entry.length))
+            return stream.read(entry.length)
 
     def finish(self, last_seq: int) -> None:
         """Everything up to `last_seq` is in the engine: forget it.
@@ -255,10 +270,10 @@ class Journal:
             self.keys.close()
 
 
-def _up_to(entries: deque[Entry], max_lines: int) -> Iterator[Entry]:
-    lines = 0
+def _up_to(entries: deque[Entry], max_lines: int, max_bytes: int) -> Iterator[Entry]:
+    lines = size = 0
     for entry in entries:
-        if lines and lines + entry.line_count > max_lines:
+        lines, size = lines + entry.line_count, size + entry.length
+        if size > entry.length and (lines > max_lines or size > max_bytes):
             return
-        lines += entry.line_count
         yield entry

@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
+import structlog
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.records import HEADER, Frame, Kind, frame, read_frames
+from streamgauge.store.records import HEADER, Frame, Kind, find_frame, frame, read_frames
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -47,26 +52,51 @@ class JournalFiles:
         return len(self._files)
 
     def read_back(self) -> Iterator[tuple[File, Frame]]:
-        """Every whole frame that a former process left; a torn tail is cut off."""
+        """Every whole frame that a former process left; a torn tail is cut off.
+
+        Damage in the middle is passed over, so that one bad block of a disk costs the frames in it
+        and none behind it.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         paths = sorted(self.folder.glob("*.journal"))
         for path in paths:
             file = File(path, last_seq=int(path.stem) - 1)
             self._files.append(file)
             with path.open("rb") as stream:
-                for each in read_frames(stream):
+                for each in self._frames_of(file, stream):
                     file.size = each.offset + each.length
                     if each.kind is Kind.BODY:
                         file.last_seq = each.number
                     yield file, each
             self._cut(file, is_newest=path == paths[-1])
 
+    def _frames_of(self, file: File, stream: BinaryIO) -> Iterator[Frame]:
+        while True:
+            yield from read_frames(stream)
+            if not find_frame(stream, file.size + 1):
+                return
+            self._tell_damage(file, stream.tell() - file.size)
+
     def _cut(self, file: File, is_newest: bool) -> None:
         torn_bytes = file.path.stat().st_size - file.size
         if torn_bytes and is_newest:
+            log.warning("an unfinished record was cut off", file=str(file.path), bytes=torn_bytes)
             os.truncate(file.path, file.size)
         elif torn_bytes:
-            self.damaged_bytes += torn_bytes
+            self._tell_damage(file, torn_bytes)
+
+    def _tell_damage(self, file: File, size: int) -> None:
+        """Keep a copy of the file, since it is deleted when the rest of it is inserted."""
+        self.damaged_bytes += size
+        copy = self.folder / f"{file.path.stem}.damaged"
+        with contextlib.suppress(OSError):
+            shutil.copyfile(file.path, copy)
+        log.error(
+            "the journal is damaged: lines in this part are lost; check the disk",
+            file=str(copy),
+            offset=file.size,
+            bytes=size,
+        )
 
     def newest_seq(self) -> int | None:
         """The last body's number in the newest file, or the one before its name; None: no file."""
@@ -87,6 +117,7 @@ class JournalFiles:
         self, kind: Kind, number: int, second: int, payload: bytes | pa.Buffer
     ) -> tuple[Path, int]:
         """Write a frame whole or not at all; returns where its payload lies."""
+        self.check()
         if kind is Kind.BODY and self._files[-1].size >= self.file_max_bytes:
             self.open_for(number)
         file = self._files[-1]
@@ -102,6 +133,13 @@ class JournalFiles:
         if kind is Kind.BODY:
             file.last_seq = number
         return file.path, file.size - len(payload)
+
+    def check(self) -> None:
+        """Raise an OSError if the open file was removed: what is written to it would be lost.
+
+        Any thread may ask.
+        """
+        self._files[-1].path.stat()
 
     def has_finished(self, done_seq: int) -> bool:
         """Whether there is a file to delete."""
@@ -164,6 +202,12 @@ def disk_error(error: OSError, folder: Path) -> StoreError:
             f"{folder} cannot be written: make it writable for this user, or name another "
             f"folder (--data): {error.strerror}",
             permanent=True,
+        )
+    if error.errno == errno.ENOENT:
+        return StoreError(
+            f"{folder} was removed while streamgauge ran: restore it or leave it empty, then "
+            "restart streamgauge",
+            permanent=False,
         )
     return StoreError(
         f"{folder} cannot be used as data folder: {error.strerror or error}", permanent=False

@@ -99,6 +99,20 @@ def read_frames(file: BinaryIO) -> Iterator[Frame]:
         yield Frame(Kind(kind), number, second, offset, length, payload)
 
 
+def find_frame(file: BinaryIO, start: int) -> bool:
+    """Go to the first whole frame at or after `start`; False: there is none."""
+    file.seek(start)
+    rest = file.read()
+    at = rest.find(MAGIC)
+    while at >= 0:
+        file.seek(start + at)
+        if next(read_frames(file), None) is not None:
+            file.seek(start + at)
+            return True
+        at = rest.find(MAGIC, at + 1)
+    return False
+
+
 def encode_body(body: Body) -> pa.Buffer:
     """A body's payload: when and under which key it came, then its tables that have rows."""
     sink = pa.BufferOutputStream()

@@ -19,6 +19,13 @@ class StoreSettings:
     """Lines the engine is given at once."""
     segment_max_wait_s: float = 0.25
     """How long the first line of a segment waits for company."""
+    segment_max_bytes: int = 64 * 1024**2
+    """Of journal records the engine is given at once: few lines may be long ones."""
+    trickle_lines: int = 100
+    """A segment of so few lines costs as much as one of thousands, so it waits longer for
+    company."""
+    trickle_wait_s: float = 0.2
+    """How much longer."""
     held_max_bytes: int = 256 * 1024**2
     """Journal records kept in memory until inserted; what is beyond is read back from disk."""
     retry_keys_max: int = 1_000_000

@@ -21,11 +21,14 @@ from streamgauge.store.engine import Engine
 from streamgauge.store.feed import FeedBuffer
 from streamgauge.store.intake import body_of
 from streamgauge.store.journal import Journal
+from streamgauge.store.journalfiles import disk_error
 from streamgauge.store.lock import FolderLock
 from streamgauge.store.migrate import migrate
 from streamgauge.store.retention import retain
 from streamgauge.store.retrykeys import RetryKeys
+from streamgauge.store.scratch import Scratch
 from streamgauge.store.segment import ROWS_BITS
+from streamgauge.store.setaside import SetAside
 from streamgauge.store.settings import StoreSettings
 from streamgauge.store.writer import Writer
 
@@ -33,6 +36,8 @@ AHEAD_S = 3600.0
 """How far ahead of our clock a line may be stamped (DESIGN section 4)."""
 ROOM_BYTES = 1024**2
 """A disk that was full has room again with so much free."""
+STALLED_FLUSH_S = 1.0
+"""How long the end waits for an engine that refuses: its lines are safe in the journal."""
 HISTORY_PATIENCE_S = 60.0
 """How long `history` waits for the segment in hand."""
 
@@ -52,6 +57,8 @@ class Store:
         self._data_dir, self._clock, self._settings = data_dir, clock, settings
         self._engine = Engine(url, settings)
         self._lock = FolderLock(data_dir)
+        self._scratch = Scratch(data_dir)
+        self._aside = SetAside(data_dir / "set-aside")
         self._feed = FeedBuffer(settings.feed_max_rows)
         self._journal: Journal | None = None
         self._writer: Writer | None = None
@@ -69,11 +76,14 @@ class Store:
         """
         self._lock.acquire()
         try:
+            self._scratch.take()
             self._engine.open()
             migrate(self._engine)
             set_durability(self._engine, self._settings.fsync)
             self._journal = self._open_journal()
-            self._writer = Writer(self._journal, self._engine, self._feed.add, self._settings)
+            self._writer = Writer(
+                self._journal, self._engine, self._feed.add, self._settings, self._aside
+            )
             self._replayed_seq = self._journal.last_seq
             self._writer.replay_begun()
             self._writer.start()
@@ -110,7 +120,7 @@ class Store:
         What could not be inserted stays in the journal.
         """
         if self._writer is not None:
-            self._writer.flush(flush_timeout_s)
+            self._writer.flush(flush_timeout_s if not self._writer.problem else STALLED_FLUSH_S)
             self._writer.stop()
         self._release()
 
@@ -118,6 +128,7 @@ class Store:
         if self._journal is not None:
             self._journal.close()
         self._engine.close()
+        self._scratch.give_back()
         self._lock.release()
         self._journal = self._writer = None
 
@@ -247,12 +258,19 @@ class Store:
         """Reasons for not being ready, for people; empty: writes and queries are served."""
         if self._writer is None or self._journal is None:
             return ["the store is not open"]
-        if self._disk_problem and shutil.disk_usage(self._data_dir).free > ROOM_BYTES:
-            self._disk_problem = ""
-        found = [self._disk_problem, self._writer.problem]
+        found = [self._journal.problem() or self._disk_trouble(), self._writer.problem]
         if self._journal.done_seq < self._replayed_seq:
             found.append("lines of the last run are still being read back from the journal")
         return [problem for problem in found if problem]
+
+    def _disk_trouble(self) -> str:
+        try:
+            has_room = shutil.disk_usage(self._data_dir).free > ROOM_BYTES
+        except OSError as error:
+            return str(disk_error(error, self._data_dir))
+        if has_room:
+            self._disk_problem = ""
+        return self._disk_problem
 
     def stats(self) -> dict[str, float]:
         """Numbers about the store itself, for `/metrics`."""
@@ -264,6 +282,8 @@ class Store:
             "journal_waiting_bytes": float(self._journal.waiting_bytes),
             "journal_max_bytes": float(self._settings.journal_max_bytes),
             "journal_files": float(self._journal.files.count),
+            "set_aside_rows_total": float(self._aside.row_count),
+            "is_stalled": float(bool(self._writer.problem)),
             "journal_damaged_bytes": float(self._journal.files.damaged_bytes),
             "waiting_bodies": float(bodies),
             "waiting_lines": float(lines),

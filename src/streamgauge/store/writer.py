@@ -3,7 +3,8 @@
 1. Wait until a segment is full, or its first body has waited long enough.
 2. Draw its border in the journal: from here on these bodies are one insert, also after a crash.
 3. Insert each of its tables with one token; while the engine refuses, try again, waiting longer
-   each time. A table that has it already drops it by the token.
+   each time. A table that has it already drops it by the token. What is refused for what it *is*
+   is set aside, or nothing would ever follow it.
 4. Hand the sums to detection, then tell the journal to forget the segment.
 """
 
@@ -14,15 +15,17 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 
-from streamgauge.model.errors import StoreError
+import structlog
+
 from streamgauge.model.feed import Delta
+from streamgauge.store.attempts import Attempts
 from streamgauge.store.engine import Engine
 from streamgauge.store.journal import Border, Entry, Journal
 from streamgauge.store.segment import Segment, build_segment
+from streamgauge.store.setaside import SetAside
 from streamgauge.store.settings import StoreSettings
 
-FIRST_BACKOFF_S = 0.1
-MAX_BACKOFF_S = 10.0
+log = structlog.get_logger(__name__)
 
 
 class Writer:
@@ -34,19 +37,27 @@ class Writer:
         engine: Engine,
         add_delta: Callable[[Delta], None],
         settings: StoreSettings,
+        aside: SetAside,
     ) -> None:
-        self._journal, self._engine = journal, engine
+        self._journal, self._engine, self._aside = journal, engine, aside
         self._add_delta, self._settings = add_delta, settings
         self.inserting = threading.Lock()
         self.inserted_lines = 0
         self.segment_count = 0
-        self.error_count = 0
-        self.problem: str = ""
-        """Why inserting stands still, for people; empty while it goes on."""
+        self._attempts = Attempts()
         self._is_stopping = False
-        self._stopped = threading.Event()
         self._flushers = 0
         self._thread: threading.Thread | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why inserting stands still, for people; empty while it goes on."""
+        return self._attempts.problem
+
+    @property
+    def error_count(self) -> int:
+        """Attempts that failed."""
+        return self._attempts.error_count
 
     def replay_begun(self) -> None:
         """Insert again what a crash may have left half inserted; detection starts after it.
@@ -54,19 +65,19 @@ class Writer:
         Raises:
             StoreError: the engine refused.
         """
+        self._attempts.is_patient = False
         while border := self._journal.known_border():
             entries = self._journal.bodies_of(border)
-            if entries:
-                segment = self._build(entries)
-                for name, table in segment.tables.items():
-                    self._engine.insert(name, table, border.token)
-                self._count(segment)
+            made: list[Segment] = []
+            if entries and self._build(entries, made):
+                self._insert_tables(made, border.token)
             self._journal.finish(border.last_seq)
+        self._attempts.is_patient = True
 
     def start(self) -> None:
         """Begin to insert."""
         self._is_stopping = False
-        self._stopped.clear()
+        self._attempts.start()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -74,7 +85,7 @@ class Writer:
         """End after the segment in hand; what is left stays in the journal."""
         with self._journal.appended:
             self._is_stopping = True
-            self._stopped.set()
+            self._attempts.stop()
             self._journal.appended.notify_all()
         if self._thread is not None:
             self._thread.join()
@@ -93,9 +104,13 @@ class Writer:
                 self._flushers -= 1
 
     def _run(self) -> None:
-        while entries := self._next_segment():
-            with self.inserting:
-                self._insert(entries)
+        try:
+            while entries := self._next_segment():
+                with self.inserting:
+                    self._insert(entries)
+        except Exception as error:  # what has begun is sent again after a restart, and counts once
+            self._attempts.problem = f"inserting has ended ({error!r}): restart streamgauge"
+            log.exception("inserting has ended, a defect: restart streamgauge, and report it")
 
     def _next_segment(self) -> list[Entry]:
         """The next segment's bodies, when it is time; none: it is time to stop."""
@@ -103,49 +118,67 @@ class Writer:
         with appended:
             appended.wait_for(lambda: self._is_stopping or self._journal.pending()[0] > 0)
             appended.wait_for(self._is_due, settings.segment_max_wait_s)
+            appended.wait_for(self._has_company, settings.trickle_wait_s)
             if self._is_stopping:
                 return []
-            return self._journal.next_bodies(settings.segment_max_lines)
+            return self._journal.next_bodies(settings.segment_max_lines, settings.segment_max_bytes)
 
     def _is_due(self) -> bool:
-        is_full = self._journal.pending()[1] >= self._settings.segment_max_lines
+        lines, size = self._journal.pending()[1], self._journal.waiting_bytes
+        settings = self._settings
+        is_full = lines >= settings.segment_max_lines or size >= settings.segment_max_bytes
         return is_full or self._is_stopping or self._flushers > 0
+
+    def _has_company(self) -> bool:
+        return self._is_due() or self._journal.pending()[1] > self._settings.trickle_lines
 
     def _insert(self, entries: list[Entry]) -> None:
         border = Border(entries[0].seq, entries[-1].seq, uuid.uuid4().hex)
         made: list[Segment] = []
-        steps = [
-            lambda: self._journal.draw_border(border),
-            lambda: made.append(self._build(entries)),
-        ]
-        if not all(self._until_done(step) for step in steps):
-            return
-        for name, table in made[0].tables.items():
-            if not self._until_done(partial(self._engine.insert, name, table, border.token)):
-                return
-        self._add_delta(made[0].delta)
-        self._count(made[0])
-        self._until_done(lambda: self._journal.finish(border.last_seq))
+        is_done = (
+            self._attempts.until_done(lambda: self._journal.draw_border(border))
+            and self._build(entries, made)
+            and self._insert_tables(made, border.token)
+        )
+        if is_done:
+            for segment in made:
+                self._add_delta(segment.delta)
+            self._attempts.until_done(lambda: self._journal.finish(border.last_seq))
 
-    def _build(self, entries: list[Entry]) -> Segment:
+    def _build(self, entries: list[Entry], made: list[Segment]) -> bool:
+        """Put the segment of `entries` into `made`; none, if all of them had to be set aside."""
+        return self._attempts.until_done(
+            lambda: made.append(self._segment_of(entries)),
+            lambda reason: made.extend(self._readable_part(entries, reason)),
+        )
+
+    def _segment_of(self, entries: list[Entry]) -> Segment:
         return build_segment([(entry.seq, self._journal.load(entry)) for entry in entries])
 
-    def _until_done(self, step: Callable[[], None]) -> bool:
-        """Try `step` until it succeeds; False: the writer was stopped meanwhile."""
-        backoff_s = FIRST_BACKOFF_S
-        while True:
-            try:
-                step()
-            except StoreError as error:
-                self.error_count += 1
-                self.problem = f"lines wait in the journal, inserting fails: {error}"
-            else:
-                self.problem = ""
-                return True
-            if self._stopped.wait(backoff_s):
-                return False
-            backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
+    def _readable_part(self, entries: list[Entry], reason: str) -> list[Segment]:
+        """Set aside the bodies that make no segment, and make one of the others."""
+        bad = [entry for entry in entries if not self._is_readable(entry)] or entries
+        for entry in bad:
+            payload = self._journal.read(entry)
+            self._aside.keep_body(entry.seq, entry.line_count, payload, reason)
+        good = [entry for entry in entries if entry not in bad]
+        return [self._segment_of(good)] if good else []
 
-    def _count(self, segment: Segment) -> None:
-        self.inserted_lines += segment.line_count
-        self.segment_count += 1
+    def _is_readable(self, entry: Entry) -> bool:
+        try:
+            self._segment_of([entry])
+        except Exception:  # whatever it is, it is in this body
+            return False
+        return True
+
+    def _insert_tables(self, made: list[Segment], token: str) -> bool:
+        for segment in made:
+            for name, rows in segment.tables.items():
+                insert = partial(self._engine.insert, name, rows, token)
+                if not self._attempts.until_done(
+                    insert, partial(self._aside.keep_rows, name, rows, token)
+                ):
+                    return False
+            self.inserted_lines += segment.line_count
+            self.segment_count += 1
+        return True

@@ -42,13 +42,21 @@ class Metric:
     """0, not unknown, in steps in which anyone was seen."""
     is_bucket: bool = False
     """A histogram's bucket, to be turned into seconds."""
-    is_of_queues: bool = False
+    field: str = ""
+    """Of a queue: the last value that it is made of."""
+
+    @property
+    def is_of_queues(self) -> bool:
+        """Whether it is measured at queues, not at messages."""
+        return bool(self.field)
 
 
-def _percentile(level: float, name: str, condition: str) -> Metric:
+def _percentile(place: int, name: str, condition: str) -> Metric:
+    """One of three levels that the engine computes at once, however many of them are asked for."""
     return Metric(
-        f"if(sumIf(length({name}_buckets), {condition}) = 0, NULL, quantileExactWeightedArrayIf"
-        f"({level})({name}_buckets, {name}_weights, {condition}))",
+        f"if(sumIf(length({name}_buckets), {condition}) = 0, NULL, "
+        f"quantilesExactWeightedArrayIf(0.5, 0.9, 0.99)({name}_buckets, {name}_weights, "
+        f"{condition})[{place}])",
         is_bucket=True,
     )
 
@@ -64,14 +72,18 @@ METRICS: Mapping[str, Metric] = {
         f"if({_FAILED} + sumIf(count, ends AND outcome = 'ok') = 0, NULL, "
         f"{_FAILED} / ({_FAILED} + sumIf(count, ends AND outcome = 'ok')))"
     ),
-    "latency_p50": _percentile(0.5, "latency", "ends"),
-    "latency_p90": _percentile(0.9, "latency", "ends"),
-    "latency_p99": _percentile(0.99, "latency", "ends"),
-    "wait_p50": _percentile(0.5, "queue", "1"),
-    "wait_p90": _percentile(0.9, "queue", "1"),
-    "wait_p99": _percentile(0.99, "queue", "1"),
-    "backlog": Metric("sumIf(backlog.3, backlog.1 >= 0)", is_of_queues=True),
-    "oldest_age": Metric("maxIf(age.3, age.1 >= 0)", is_of_queues=True),
+    "latency_p50": _percentile(1, "latency", "ends"),
+    "latency_p90": _percentile(2, "latency", "ends"),
+    "latency_p99": _percentile(3, "latency", "ends"),
+    "wait_p50": _percentile(1, "queue", "1"),
+    "wait_p90": _percentile(2, "queue", "1"),
+    "wait_p99": _percentile(3, "queue", "1"),
+    "backlog": Metric(
+        "if(countIf(backlog.1 >= 0) = 0, NULL, sumIf(backlog.3, backlog.1 >= 0))", field="backlog"
+    ),
+    "oldest_age": Metric(
+        "if(countIf(age.1 >= 0) = 0, NULL, maxIf(age.3, age.1 >= 0))", field="age"
+    ),
 }
 
 
@@ -89,30 +101,55 @@ def timeseries(
     Steps are multiples of `step_s` since the epoch; the first and the last hold only what lies in
     the range. Rollups answer whole minutes, raw rows every other step.
 
+    Args:
+        engine: where the rows are.
+        metric: one of METRICS; or several of messages, or of queues, with commas between: each
+            series then has the label `metric`, too.
+        from_s: the range's beginning, epoch seconds.
+        to_s: its end.
+        step_s: seconds.
+        by: labels.
+        filters: which rows count.
+
     Raises:
         PayloadError: an unknown metric or label, a bad range, or too many values.
         StoreError: the engine refused.
     """
-    what = _metric_of(metric, by)
+    asked = _asked(metric, by)
     steps = Steps(_step_ns(from_s, to_s, step_s))
     span = Span.of(from_s, to_s)
     first, end = span.from_ns // steps.step_ns, -(-span.to_ns // steps.step_ns)
     names = list(dict.fromkeys(by))
-    answer = engine.query(_sql(what, span, steps, names, filters), parameters_of(filters))
-    if what.is_of_queues and filters.source is not None:
+    answer = engine.query(_sql(asked, span, steps, names, filters), parameters_of(filters))
+    if _are_of_queues(asked) and filters.source is not None:
         answer = answer.slice(0, 0)  # queues know no source
-    values = _filled(engine, what, span, steps, end - first)
     labels, series_of = _series_of(answer, names)
-    _check_size(len(labels), end - first)
-    table = np.tile(values, (len(labels), 1))
-    told = answer.column("value").to_numpy().astype(np.float64)
-    table[series_of, answer.column("step").to_numpy() - first] = told
+    _check_size(len(labels) * len(asked), end - first)
     if not labels and not names:
-        labels, table = [{}], values[None, :]
-    return TimeSeries(
-        timestamps=[float(number * steps.step_ns / NS_A_SECOND) for number in range(first, end)],
-        series=[Series(label, _told(row, what)) for label, row in zip(labels, table, strict=True)],
-    )
+        labels = [{}]
+    empty = _unheard(engine, asked, span, steps, end - first)
+    at = (series_of, answer.column("step").to_numpy() - first)
+    series = []
+    for name, what in asked.items():
+        table = np.tile(empty if what.is_count else np.full(end - first, np.nan), (len(labels), 1))
+        table[at] = answer.column(f"value_{name}").to_numpy().astype(np.float64)
+        own = {"metric": name} if len(asked) > 1 else {}
+        series += [
+            Series(own | told, _told(row, what)) for told, row in zip(labels, table, strict=True)
+        ]
+    stamps = [float(number * steps.step_ns / NS_A_SECOND) for number in range(first, end)]
+    return TimeSeries(stamps, series)
+
+
+def _asked(metric: str, by: Sequence[str]) -> dict[str, Metric]:
+    asked = {name: _metric_of(name, by) for name in metric.split(",")}
+    if len({what.is_of_queues for what in asked.values()}) > 1:
+        raise PayloadError(f"metric={metric}: some are of messages, some of queues: ask twice")
+    return asked
+
+
+def _are_of_queues(asked: Mapping[str, Metric]) -> bool:
+    return all(what.is_of_queues for what in asked.values())
 
 
 def _metric_of(metric: str, by: Sequence[str]) -> Metric:
@@ -141,28 +178,29 @@ def _step_ns(from_s: float, to_s: float, step_s: float) -> int:
     return to_ns(step_s)
 
 
-def _sql(what: Metric, span: Span, steps: Steps, names: Sequence[str], filters: Filters) -> str:
+def _sql(
+    asked: Mapping[str, Metric], span: Span, steps: Steps, names: Sequence[str], filters: Filters
+) -> str:
     keys = ", ".join(("step", *names))
-    if what.is_of_queues:
+    values = ", ".join(f"{what.sql} AS value_{name}" for name, what in asked.items())
+    if _are_of_queues(asked):
         rows = (
             "(SELECT step, queue, tenant, integration, pipeline, max(backlog_last) AS backlog, "
             f"max(oldest_age_s_last) AS age FROM {queue_rows(span, filters, steps)} "
             "GROUP BY step, queue, tenant, integration, pipeline)"
         )
-        field = "backlog" if "backlog" in what.sql else "age"
-        return (
-            f"SELECT {keys}, {what.sql} AS value FROM {rows} WHERE {field}.1 >= 0 GROUP BY {keys}"
-        )
+        told = " OR ".join(f"{what.field}.1 >= 0" for what in asked.values())
+        return f"SELECT {keys}, {values} FROM {rows} WHERE {told} GROUP BY {keys}"
     rows = f"(SELECT *, {is_end(filters)} AS ends FROM {message_rows(span, filters, steps)})"
-    return f"SELECT {keys}, {what.sql} AS value FROM {rows} GROUP BY {keys}"
+    return f"SELECT {keys}, {values} FROM {rows} GROUP BY {keys}"
 
 
-def _filled(
-    engine: Engine, what: Metric, span: Span, steps: Steps, step_count: int
+def _unheard(
+    engine: Engine, asked: Mapping[str, Metric], span: Span, steps: Steps, step_count: int
 ) -> NDArray[np.float64]:
-    """What a step without rows is worth: NaN for unknown, 0 where others were seen."""
+    """What a count is where it has no rows: NaN for unknown, 0 where others were seen."""
     values = np.full(step_count, np.nan)
-    if what.is_count:
+    if any(what.is_count for what in asked.values()):
         first_step = span.from_ns // steps.step_ns
         minutes = seen_minutes(engine, *span.touched_minutes)
         for offset in (0, 59):  # a step longer than a minute is seen by either end of it

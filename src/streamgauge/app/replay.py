@@ -116,6 +116,7 @@ def _decide(
     """All incidents in the order they opened, as they stand at the last time stamp."""
     judge = Judge(Detector(expectations(configuration)), rules(configuration), store)
     found: dict[str, Incident] = {}
+    is_watched = sys.stderr.isatty()
     for now, delta in _ticks(store, loaded):
         clock.move_to(now)
         if delta is not None:
@@ -123,7 +124,8 @@ def _decide(
         changes = judge.decide(now)
         judge.accept(change.incident for change in changes)
         found |= {change.incident.id: change.incident for change in changes}
-        _progress(f"replayed to {rfc3339(now)}, {len(found)} incidents")
+        if is_watched:
+            _progress(f"replayed to {rfc3339(now)}, {len(found)} incidents")
     _say(f"replayed to {rfc3339(clock.now())}, {len(found)} incidents")
     return list(found.values())
 
@@ -132,7 +134,8 @@ def _ticks(store: Store, loaded: Loaded) -> Iterator[tuple[float, Delta | None]]
     """Every tick from the first time stamp to the last with what was stamped in it."""
     first, last = loaded.first_ns / 1e9, loaded.last_ns / 1e9
     now = first
-    for tick_end, delta in store.replay_slices(first, last, TICK_S):
+    # The last line itself is stamped at `last`: its tick ends after it.
+    for tick_end, delta in store.replay_slices(first, last + TICK_S, TICK_S):
         leap_from = now + QUIET_AFTER_S
         while now + TICK_S < tick_end:
             now += TICK_S

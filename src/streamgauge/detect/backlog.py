@@ -106,12 +106,14 @@ class Backlogs:
     def __init__(self) -> None:
         self.ended: dict[str, str] = {}
         self._queues: dict[tuple[str, str, str, str], Queue] = {}
-        self._interval_minutes = 1
+        self.version = 0
+        """Grows with everything added."""
 
     def observe(self, table: pa.Table) -> None:
         """Add rows of QUEUES_COLUMNS."""
         if not table.num_rows:
             return
+        self.version += 1
         frame = pl.DataFrame(table).with_columns(
             pl.col(_TAGS).cast(pl.String), pl.col(_FIELDS).cast(pl.Float64).fill_null(np.nan)
         )

@@ -18,6 +18,11 @@ class NeverSeen:
         self._first_look_at: float | None = None
         self._looked_at = 0
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a declared flow is yet to be seen."""
+        return bool(self._waiting)
+
     def findings(self, now: float) -> list[Finding]:
         """One for each declared flow that is overdue."""
         if self._first_look_at is None or now < self._first_look_at:

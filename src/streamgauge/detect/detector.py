@@ -90,6 +90,8 @@ class Detector:
         self._restore()
         self._hear(now)
         is_blind = self._blindness.judge(now, self._seen, self._habit, self._platform_row())
+        if self._is_as_before(watermark, now, is_blind):
+            return []
         self._silences.judge(watermark, now, is_blind)
         found = self._fold.findings(self._silences.open, watermark, now)
         reasons: dict[str, str] = {
@@ -161,6 +163,7 @@ class Detector:
         self._never_seen = NeverSeen(self._levels, self._expectations)
         self._late: list[Ints] = []
         self._has_arrived = False
+        self._looked_at: tuple[int, int, float, bool] | None = None
         self._to_restore: dict[str, float] = {}
         self._refreshed_hour = -1
         self._refreshed_at = -np.inf
@@ -182,6 +185,7 @@ class Detector:
             self._habit.learn(rows, self._sums, self._seen, watermark)
             self._evidence.forget()
             self._errors.forget()
+            self._looked_at = None
 
     def _refresh_hours(self, hour: int) -> int:
         """A young habit changes by the hour, an old one slowly."""
@@ -198,6 +202,17 @@ class Detector:
         self._blindness.hear(now, self._has_arrived)
         self._silences.arrive(self._sums.take_arrived(), now)
         self._has_arrived = False
+
+    def _is_as_before(self, watermark: float, now: float, is_blind: bool) -> bool:
+        """Whether the last turn looked at the very same, settled, and found nothing to follow."""
+        looked_at = (self._sums.version, self._backlogs.version, watermark, is_blind)
+        is_same = looked_at == self._looked_at and not self._told.has_any
+        self._looked_at = looked_at if self._silences.has_settled(now) else None
+        return (
+            is_same
+            and self._blindness.since is None
+            and not (self._silences.open or self._errors.open or self._never_seen.is_waiting)
+        )
 
     def _restore(self) -> None:
         if not self._to_restore:

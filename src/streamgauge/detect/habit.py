@@ -80,6 +80,8 @@ class Habit:
 
     def make_room(self, rows: int) -> None:
         """Grow to `rows`."""
+        if rows <= len(self.rate):
+            return
         for name, array in list(vars(self).items()):
             setattr(self, name, grown(array, rows, 1 if name == "is_unseen" else 0))
 

@@ -12,13 +12,11 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from streamgauge.detect.arrays import Ints, grown
+from streamgauge.detect.flow_numbers import FlowNumbers
 from streamgauge.model.flow import Flow, Scope
-
-FLOW_COLUMNS = list(Flow._fields)
 
 
 class Level(IntEnum):
@@ -101,22 +99,17 @@ class Levels:
         """Groups directly below: sources and integrations of a tenant, customers of an
         integration, flows of a (tenant, source); in the order they were first seen."""
         self._group_of: dict[Names, int] = {}
-        self._flow_of: dict[Flow, int] = {}
-        self._frame = pl.DataFrame(
-            schema=dict.fromkeys(FLOW_COLUMNS, pl.String) | {"flow": pl.Int32}
-        )
+        self._numbers = FlowNumbers()
 
     def locate(self, table: pa.Table) -> Ints:
         """The flow number of each row of a table with the five tags; new flows are added.
 
         Returns: int32 [rows].
         """
-        tags = pl.DataFrame(table.select(FLOW_COLUMNS)).with_columns(pl.all().cast(pl.String))
-        found = self._join(tags)
-        if found.null_count():
-            self._add(tags.filter(found.is_null()).unique(maintain_order=True))
-            found = self._join(tags)
-        return found.to_numpy()
+        found, fresh = self._numbers.locate(table)
+        for flow in fresh:
+            self._add_flow(flow)
+        return found
 
     def find(self, names: Names) -> int | None:
         """The group of that name."""
@@ -147,21 +140,9 @@ class Levels:
         below = (self.groups[member].tenant for member in self.members.get(group, ()))
         return list(dict.fromkeys(tenant for tenant in below if tenant is not None))
 
-    def _join(self, tags: pl.DataFrame) -> pl.Series:
-        joined = tags.join(self._frame, on=FLOW_COLUMNS, how="left", maintain_order="left")
-        return joined["flow"]
-
-    def _add(self, fresh: pl.DataFrame) -> None:
-        first = len(self.flows)
-        for values in fresh.iter_rows():
-            self._add_flow(Flow(*values))
-        numbers = pl.int_range(first, len(self.flows), dtype=pl.Int32, eager=True)
-        self._frame = pl.concat([self._frame, fresh.with_columns(numbers.alias("flow"))])
-
     def _add_flow(self, flow: Flow) -> None:
         number = len(self.flows)
         self.flows.append(flow)
-        self._flow_of[flow] = number
         channel = channel_of(flow.stage)
         above = [(names, self._group(names)) for names in levels_of(flow)]
         self.flow_rows = grown(self.flow_rows, number + 1, 0)

@@ -66,11 +66,18 @@ class Silences:
         self._is_open: Bools = np.zeros(0, bool)
         self._built = (0, 0)
         self._arrived_at: Floats = np.zeros(0)
+        self._last_arrival_at = -np.inf
 
     def arrive(self, rows: Ints, now: float) -> None:
         """Lines were added to these rows since the last turn."""
         self._arrived_at = grown(self._arrived_at, len(self._sums.last_s), -np.inf)
         self._arrived_at[rows] = now
+        if len(rows):
+            self._last_arrival_at = now
+
+    def has_settled(self, now: float) -> bool:
+        """Whether no row is being loaded any more."""
+        return abs(now - self._last_arrival_at) >= _SETTLE_S
 
     def judge(self, watermark: float, now: float, is_blind: bool) -> None:
         """One turn: open what is proven; close, unless we are blind, what came back."""

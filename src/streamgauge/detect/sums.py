@@ -12,6 +12,7 @@ import pyarrow as pa
 from streamgauge.detect.arrays import Array, Floats, Ints, grown
 from streamgauge.detect.levels import Levels
 from streamgauge.detect.reasons import Reasons
+from streamgauge.detect.tags import PerDictionary
 from streamgauge.model.words import FAILED, Outcome
 
 HOURS_KEPT = 35 * 24
@@ -24,17 +25,12 @@ _TAILS_NEEDED = 10
 _FAILED = [outcome.value for outcome in FAILED]
 
 
-def is_any(column: pa.ChunkedArray, values: list[str]) -> Array:
-    """Which [rows] tags of a dictionary column are one of `values`."""
-    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(column, pa.ChunkedArray):  # combine_chunks of several dictionaries
-        column = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    wanted = np.isin(np.array(column.dictionary.to_pylist(), dtype=object), values)
-    if not len(wanted):
-        return np.zeros(len(column), bool)
-    return np.asarray(wanted[column.indices.to_numpy(zero_copy_only=False)])
+class Outcomes:
+    """Which rows of an outcome column are attempts only, and which failed."""
+
+    def __init__(self) -> None:
+        self.is_retried = PerDictionary(lambda texts: np.isin(texts, [Outcome.RETRIED.value]))
+        self.has_failed = PerDictionary(lambda texts: np.isin(texts, _FAILED))
 
 
 class Sums:
@@ -42,6 +38,7 @@ class Sums:
 
     def __init__(self, levels: Levels) -> None:
         self._levels = levels
+        self._outcomes = Outcomes()
         self.counts: dict[int, Floats] = {}
         self.failed: dict[int, Floats] = {}
         self._bits: dict[int, Array] = {}
@@ -65,8 +62,7 @@ class Sums:
     def add_minutes(self, table: pa.Table) -> Ints:
         """Add rows of MINUTES_COLUMNS; returns the rows (unique) whose older hours changed."""
         minute = table["minute"].to_numpy()
-        outcome = table["outcome"]
-        good = (minute >= EARLIEST_HOUR * 60) & ~is_any(outcome, [Outcome.RETRIED.value])
+        good = (minute >= EARLIEST_HOUR * 60) & ~self._outcomes.is_retried.rows(table["outcome"])
         if not good.all():
             table, minute = table.filter(pa.array(good)), minute[good]
         if not len(minute):
@@ -77,7 +73,7 @@ class Sums:
         rows = self._levels.flow_rows[flows]
         self._make_room()
         counts = table["count"].to_numpy().astype(np.float64)
-        has_failed = is_any(table["outcome"], _FAILED)
+        has_failed = self._outcomes.has_failed.rows(table["outcome"])
         failed = np.where(has_failed, counts, 0.0)
         if has_failed.any():
             self.newest_failed_minute = max(
@@ -99,7 +95,7 @@ class Sums:
 
     def add_hours(self, table: pa.Table) -> None:
         """Add rows of HOURS_COLUMNS: hours of which the single minutes are not known."""
-        good = ~is_any(table["outcome"], [Outcome.RETRIED.value])
+        good = ~self._outcomes.is_retried.rows(table["outcome"])
         table = table.filter(pa.array(good & (table["hour"].to_numpy() >= EARLIEST_HOUR)))
         if not table.num_rows:
             return
@@ -109,7 +105,7 @@ class Sums:
         rows = self._levels.flow_rows[flows]
         self._make_room()
         counts = table["count"].to_numpy().astype(np.float64)
-        failed = np.where(is_any(table["outcome"], _FAILED), counts, 0.0)
+        failed = np.where(self._outcomes.has_failed.rows(table["outcome"]), counts, 0.0)
         self._note_stamps(rows, table["last_ns"].to_numpy() / 1e9, hour)
         idle = -np.log1p(-np.minimum(table["active_minutes"].to_numpy() / 60.0, 0.9999))
         for now, part in _parts(hour):

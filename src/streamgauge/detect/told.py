@@ -14,6 +14,11 @@ class Told:
     def __init__(self) -> None:
         self._last: dict[str, Finding] = {}
 
+    @property
+    def has_any(self) -> bool:
+        """Whether anything was told at the last turn, so that its end must be told too."""
+        return bool(self._last)
+
     def restore(self, finding: Finding) -> None:
         """A finding that was open before a restart: it will be told until it is over."""
         self._last[finding.key] = finding

@@ -25,6 +25,8 @@ from streamgauge.model.words import Kind, Severity, Suspected
 
 _LEAST_S = 90.0
 _STAGGER_S = 30.0
+_SETTLE_S = 30.0
+"""Loading a history has ended when nothing arrived for so long."""
 _NATS_NEEDED = 7.0
 _LAGS_KEPT = 200
 _YOUNG_S = 600.0
@@ -43,12 +45,15 @@ class Blindness:
         self._watermark = -np.inf
         self._at = -np.inf
         self._was_blind_since = 0.0
-        self._heard_at = -np.inf
+        self._heard_at = self._started_at = -np.inf
 
-    def hear(self, now: float, has_arrived: bool) -> None:
-        """Note whether anything arrived since the last turn, whatever its time stamps."""
-        if has_arrived or not np.isfinite(self._heard_at):
-            self._heard_at = now
+    def start(self, now: float) -> None:
+        """The first turn after a restart: senders need time to find us again."""
+        self._started_at = now
+
+    def hear(self, now: float) -> None:
+        """Something arrived since the last turn, whatever its time stamps."""
+        self._heard_at = now
 
     def judge(self, now: float, seen: SeenTime, habit: Habit, platform_row: int | None) -> bool:
         """Whether the time since the watermark is not seen; `since` is set once that is told."""
@@ -58,11 +63,11 @@ class Blindness:
             self.since = None
             return False
         before, limit_s = self.since, self.limit_s(seen)
-        is_unheard = before is not None or now - self._heard_at > limit_s
+        is_unheard = now - self._heard_at > _SETTLE_S and now - self._started_at > limit_s
         is_blind = now - watermark > limit_s and self._is_implausible(
             watermark, now, seen, habit, platform_row
         )
-        self.since = watermark if is_blind and is_unheard else None
+        self.since = watermark if is_blind and (is_unheard or before is not None) else None
         if before is not None:
             self._was_blind_since = before
         return is_blind

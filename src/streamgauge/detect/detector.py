@@ -63,7 +63,7 @@ class Detector:
         self._sums.add_hours(history.hours)
         self._seen.add(np.asarray(history.seen_minutes))
         self.observe(history.recent)
-        self._sums.take_arrived()
+        self._has_started = bool(len(self._sums.take_arrived()))
         self._has_arrived = False
 
     def observe(self, delta: Delta) -> None:
@@ -162,7 +162,7 @@ class Detector:
         self._blindness = Blindness()
         self._never_seen = NeverSeen(self._levels, self._expectations)
         self._late: list[Ints] = []
-        self._has_arrived = False
+        self._has_started = self._has_arrived = False
         self._looked_at: tuple[int, int, float, bool] | None = None
         self._to_restore: dict[str, float] = {}
         self._refreshed_hour = -1
@@ -199,9 +199,12 @@ class Detector:
 
     def _hear(self, now: float) -> None:
         """Note what arrived since the last turn, and when."""
-        self._blindness.hear(now, self._has_arrived)
+        if self._has_started:
+            self._blindness.start(now)
+        if self._has_arrived:
+            self._blindness.hear(now)
         self._silences.arrive(self._sums.take_arrived(), now)
-        self._has_arrived = False
+        self._has_started = self._has_arrived = False
 
     def _is_as_before(self, watermark: float, now: float, is_blind: bool) -> bool:
         """Whether the last turn looked at the very same, settled, and found nothing to follow."""

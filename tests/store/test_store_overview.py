@@ -217,6 +217,20 @@ def test_capacity_is_the_most_delivered_in_a_minute_while_a_backlog_waited(store
     )
 
 
+def test_capacity_sees_what_comes_late_into_hours_that_were_looked_through(store: Store) -> None:
+    past = NOW - 7200
+    waiting = tuple({"queue": "q", "backlog": 5.0, "at": past + at} for at in (0, 60))
+    stored(store, hop("a", "processed", "ok", 600, at=past), queue=waiting)
+    assert overview_of(store).capacity.messages_per_second == 10.0
+    assert overview_of(store).capacity.messages_per_second == 10.0, "remembered"
+    stored(store, hop("a", "processed", "ok", 300, at=past))
+    assert overview_of(store).capacity.messages_per_second == 15.0
+    stored(store, hop("a", "delivered", "ok", 60, at=past))
+    assert overview_of(store).capacity.messages_per_second == 1.0, "processed is no end any more"
+    later = store.overview(NOW + 7 * 86_400, NOW + 7 * 86_400 + 60, ALL).capacity
+    assert later.messages_per_second is None, "more than a week ago"
+
+
 def test_capacity_is_unknown_where_no_backlog_ever_waited(store: Store) -> None:
     stored(store, hop("a", "delivered", "ok", 600), queue=({"queue": "q", "backlog": 0.0},))
     capacity = overview_of(store).capacity

@@ -81,6 +81,24 @@ def test_backlog_by_queue(filled: Store) -> None:
     assert told == {"a": [3], "b": [4]}
 
 
+@pytest.mark.parametrize("by", [[], ["integration"]])
+@pytest.mark.parametrize(
+    "metrics",
+    [("latency_p50", "latency_p90", "latency_p99"), ("messages", "error_ratio", "wait_p99"),
+     ("backlog", "oldest_age")],
+)  # fmt: skip
+def test_several_metrics_at_once_are_what_each_of_them_is_alone(
+    filled: Store, metrics: tuple[str, ...], by: list[str]
+) -> None:
+    found = filled.timeseries(",".join(metrics), NOW, NOW + 360, 60, by, ALL)
+    alone = [
+        ({"metric": metric, **series.labels}, list(series.values))
+        for metric in metrics
+        for series in filled.timeseries(metric, NOW, NOW + 360, 60, by, ALL).series
+    ]
+    assert [(dict(series.labels), list(series.values)) for series in found.series] == alone
+
+
 def test_filters_hold_and_queues_know_no_source(filled: Store) -> None:
     only_s3 = filled.timeseries("messages", NOW, NOW + 120, 60, [], Filters(integration="s3"))
     assert list(only_s3.series[0].values) == [0, 4]
@@ -96,6 +114,8 @@ def test_ragged_ends_hold_only_what_is_in_the_range(filled: Store) -> None:
 
 REFUSED = [
     ("an unknown metric", "speed", 60.0, [], "latency_p99"),
+    ("an unknown one of several", "messages,speed", 60.0, [], "latency_p99"),
+    ("messages and queues at once", "messages,backlog", 60.0, [], "ask twice"),
     ("an unknown label", "messages", 60.0, ["stage"], "accepts tenant, source"),
     ("a label of queues", "messages", 60.0, ["queue"], "accepts tenant, source"),
     ("a label that queues lack", "backlog", 60.0, ["source"], "accepts queue, tenant"),

@@ -56,6 +56,7 @@ class Store:
         """
         self._data_dir, self._clock, self._settings = data_dir, clock, settings
         self._engine = Engine(url, settings)
+        self._capacity = queries.CapacityMemory()
         self._lock = FolderLock(data_dir)
         self._scratch = Scratch(data_dir)
         self._aside = SetAside(data_dir / "set-aside")
@@ -166,7 +167,7 @@ class Store:
 
     def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
         """See `queries.overview`."""
-        return queries.overview(self._engine, from_s, to_s, filters)
+        return queries.overview(self._engine, from_s, to_s, filters, self._capacity)
 
     def timeseries(
         self,

@@ -1,9 +1,18 @@
 """One small module per question; each returns Arrow, NumPy or a view of the model."""
 
+from streamgauge.store.queries.capacity import CapacityMemory
 from streamgauge.store.queries.flows import flows
 from streamgauge.store.queries.history import history, minutes_between
 from streamgauge.store.queries.overview import overview
 from streamgauge.store.queries.slices import replay_slices
 from streamgauge.store.queries.timeseries import timeseries
 
-__all__ = ["flows", "history", "minutes_between", "overview", "replay_slices", "timeseries"]
+__all__ = [
+    "CapacityMemory",
+    "flows",
+    "history",
+    "minutes_between",
+    "overview",
+    "replay_slices",
+    "timeseries",
+]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from streamgauge.model.views import CapacityFigures, Filters, Overview
 from streamgauge.store.engine import Engine
 from streamgauge.store.histogram import percentiles_of
-from streamgauge.store.queries.capacity import most_per_second
+from streamgauge.store.queries.capacity import CapacityMemory, most_per_second
 from streamgauge.store.queries.ends import is_end
 from streamgauge.store.queries.queues import queue_figures
 from streamgauge.store.queries.rows import (
@@ -21,7 +21,9 @@ from streamgauge.store.queries.span import Span
 _QUANTILES = "quantilesExactWeightedArrayIf(0.5, 0.9, 0.99)"
 
 
-def overview(engine: Engine, from_s: float, to_s: float, filters: Filters) -> Overview:
+def overview(
+    engine: Engine, from_s: float, to_s: float, filters: Filters, memory: CapacityMemory
+) -> Overview:
     """The key metrics of a range.
 
     A count is 0 where anyone's line is stamped in the range, and None where nobody's is: then we
@@ -47,7 +49,7 @@ def overview(engine: Engine, from_s: float, to_s: float, filters: Filters) -> Ov
         error_ratio=errors / (ok + errors) if ok + errors else None,
         latency=percentiles_of(found["latency"] if found["latency_count"] else None),
         queue=queue_figures(engine, span, filters, wait),
-        capacity=_capacity(engine, span, filters, per_second),
+        capacity=_capacity(engine, span, filters, per_second, memory),
     )
 
 
@@ -76,9 +78,13 @@ def _ever_received(engine: Engine, filters: Filters) -> bool:
 
 
 def _capacity(
-    engine: Engine, span: Span, filters: Filters, per_second: float | None
+    engine: Engine,
+    span: Span,
+    filters: Filters,
+    per_second: float | None,
+    memory: CapacityMemory,
 ) -> CapacityFigures:
-    most = most_per_second(engine, span, filters)
+    most = most_per_second(engine, span, filters, memory)
     if most is None or per_second is None:
         return CapacityFigures(messages_per_second=most)
     return CapacityFigures(messages_per_second=most, utilization_ratio=per_second / most)

@@ -310,7 +310,7 @@ def add_messages(
         is_number = kind in ("f", "i", "u")
         is_count = is_number and value >= 0 and value < 2**64 and Fraction(value) % 1 == 0
         if name == "count":
-            if not is_count:
+            if not is_count or value > 10**15:
                 raise Bad("count")
             count = int(value)
         elif name == "bytes" and is_count:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.receive.guard import Series, SeriesGuard, most_varied_tag
 from streamgauge.receive.influx import parse
+from streamgauge.receive.influx.book import _identity_of
 
 HOUR_S = 3600
 
@@ -43,6 +44,30 @@ def test_as_many_as_allowed_come_in_and_one_more_does_not(guard: SeriesGuard) ->
     assert list(refused) == [0]
     assert "customer acme" in refused[0]
     assert "send id as a field" in refused[0]
+
+
+def test_what_is_known_is_known_to_the_next_process_too(
+    guard: SeriesGuard, clock: SimulatedClock
+) -> None:
+    guard.refusals(series("acme", 0, 10))
+    clock.advance(HOUR_S)
+    guard.refusals(series("acme", 10, 10))
+    again = SeriesGuard(clock, max_new_per_tenant_hour=10)
+    again.restore(guard.known())
+    assert again.refusals(series("acme", 0, 20)) == {}, "a tenant larger than the allowance"
+    assert list(again.refusals(series("acme", 20, 11))) == [10]
+
+
+def test_of_more_than_fit_those_seen_last_are_restored(clock: SimulatedClock) -> None:
+    hashes = np.arange(100, dtype=np.uint64)
+    again = SeriesGuard(clock, max_new_per_tenant_hour=1, generation_series=10)
+    again.restore(hashes)
+    assert again.known_count == 20
+    assert sorted(again.known().tolist()) == list(range(80, 100))
+
+
+def test_a_series_has_one_hash_in_every_process() -> None:
+    assert _identity_of("messages", "tenant=a") == 0xDBAC7AB3BD36CDC7
 
 
 def test_the_first_of_a_body_come_in(guard: SeriesGuard) -> None:

@@ -304,7 +304,42 @@ def test_a_body_without_a_declared_size_is_stopped_when_it_is_too_large(sink: Me
             yield b"x" * 100
 
     assert Client(sink, SMALL).write(V1, endless()).status_code == 413  # type: ignore[arg-type]
-    assert sent <= 1200
+    assert sent <= 5 * 1000 + 200, "what is refused is read on for a while, and then cut off"
+
+
+@pytest.mark.parametrize(
+    ("limits", "url", "status"),
+    [
+        (SMALL, V1, 413),
+        (LIMITS, "/write", 400),
+        (ReceiveLimits(max_in_flight_bytes=100), V1, 503),
+    ],
+)
+def test_a_refused_body_is_read_to_its_end_so_that_the_answer_is_seen(
+    sink: MemorySink, limits: ReceiveLimits, url: str, status: int
+) -> None:
+    sent = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(30):
+            sent += 100
+            yield b"#" * 100
+
+    assert Client(sink, limits).write(url, body()).status_code == status  # type: ignore[arg-type]
+    assert sent == 3000
+    assert sink.bodies == []
+
+
+def test_a_sender_that_asks_first_is_not_made_to_send_what_is_refused(sink: MemorySink) -> None:
+    headers = {"Content-Length": "3000", "Expect": "100-continue"}
+    assert Client(sink, SMALL).write(V1, b"#" * 3000, headers=headers).status_code == 413
+
+
+def test_who_asks_what_may_be_done_gets_204(client: Client) -> None:
+    answer = client.send("OPTIONS", V1)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert client.send("GET", V1).status_code == 405
 
 
 def test_a_retry_counts_once(client: Client, sink: MemorySink) -> None:
@@ -396,7 +431,7 @@ def test_a_sender_that_leaves_in_the_middle_of_a_body_leaves_nothing(sink: Memor
     [endpoint] = [
         route.endpoint
         for route in routes(sink, SimulatedClock(NOW), LIMITS)
-        if route.path == "/write"
+        if route.path == "/write" and "POST" in (route.methods or ())
     ]
     messages = iter(
         [

@@ -53,6 +53,14 @@ def test_what_was_delivered_is_never_claimed_again(state: State, incident_id: st
     assert (kept.state, kept.finished_at, kept.receipt) == (DELIVERED, 1_001, "202")
 
 
+def test_what_waits_and_what_was_sent_is_counted(state: State, incident_id: str) -> None:
+    nothing = dict.fromkeys(DeliveryState, 0)
+    assert state.notification_counts() == nothing | {PENDING: 1}
+    (held,) = claim(state, 1_000)
+    state.delivered(held.id, 1_001, "202")
+    assert state.notification_counts() == nothing | {DELIVERED: 1}
+
+
 def test_what_failed_is_due_again_when_it_was_said(state: State, incident_id: str) -> None:
     (held,) = claim(state, 1_000)
     state.failed(held.id, 1_001, "500", 1_010)

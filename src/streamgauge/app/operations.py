@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from prometheus_client import GC_COLLECTOR, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
 from streamgauge.app.watch import Watch
+from streamgauge.model.errors import StoreError
 from streamgauge.receive import metrics as receive_metrics
 from streamgauge.state.state import State
 from streamgauge.store import Store
@@ -30,8 +32,20 @@ class SelfCollector:
         values["streamgauge_detect_turns_total"] = self._watch.turns_total
         values["streamgauge_detect_turns_failed_total"] = self._watch.failed_total
         values["streamgauge_detect_turn_seconds"] = self._watch.last_turn_s
+        values["streamgauge_detect_is_failing"] = float(bool(self._watch.last_error))
         for name, value in values.items():
             yield _metric(name, value)
+        yield from self._notifications()
+
+    def _notifications(self) -> Iterator[Metric]:
+        """Left out while the state database refuses: not known is not zero."""
+        family = GaugeMetricFamily(
+            "streamgauge_notifications", "notifications by delivery state", labels=["state"]
+        )
+        with suppress(StoreError):
+            for state, count in self._state.notification_counts().items():
+                family.add_metric([state], count)
+        yield family
 
 
 def _metric(name: str, value: float) -> Metric:

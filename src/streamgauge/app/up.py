@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,7 @@ from streamgauge.app import wiring
 from streamgauge.app.auth import TokenGate
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.judge import Judge
+from streamgauge.app.known_series import KnownSeries
 from streamgauge.app.operations import OwnOperations
 from streamgauge.app.server import free_address, serve
 from streamgauge.app.watch import Watch
@@ -31,12 +33,27 @@ from streamgauge.model.clock import Clock, SystemClock
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.page.delivery import Delivery
 from streamgauge.page.notifiers.build import build_notifier
+from streamgauge.receive.guard import SeriesGuard
 from streamgauge.receive.routes import routes
 from streamgauge.state.state import State
 from streamgauge.store import Store
 from streamgauge.web.application import create_app
 
 log = structlog.get_logger()
+
+KEEP_EVERY_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is open while we serve."""
+
+    store: Store
+    state: State
+    watch: Watch
+    clock: Clock
+    guard: SeriesGuard
+    known: KnownSeries
 
 
 def run(configuration: Configuration) -> None:
@@ -60,9 +77,14 @@ def run(configuration: Configuration) -> None:
         state = State(wiring.state_url(configuration), clock)
         state.open()
         stack.callback(state.close)
+        guard = SeriesGuard(clock, configuration.receive.max_new_series_per_tenant_hour)
+        known = KnownSeries(folder / "series.npy", guard)
+        known.load()
+        stack.callback(known.save)
         watch = _watch(configuration, store, state, clock)
         watch.learn()
-        asyncio.run(_serve(configuration, store, state, watch, clock, (host, port)))
+        parts = Parts(store, state, watch, clock, guard, known)
+        asyncio.run(_serve(configuration, parts, (host, port)))
     log.info("streamgauge has stopped")
 
 
@@ -92,36 +114,30 @@ def _watch(configuration: Configuration, store: Store, state: State, clock: Cloc
     return Watch(store, judge, state, router, clock, configuration.detect.tick)
 
 
-async def _serve(
-    configuration: Configuration,
-    store: Store,
-    state: State,
-    watch: Watch,
-    clock: Clock,
-    address: tuple[str, int],
-) -> None:
+async def _serve(configuration: Configuration, parts: Parts, address: tuple[str, int]) -> None:
     """The loops and the server, until a signal; loops end before what they use is closed."""
     async with httpx.AsyncClient() as client:
         settings = wiring.notifiers(configuration)
         notifiers = {name: build_notifier(one, client) for name, one in settings.items()}
         owner = f"{socket.gethostname()}:{os.getpid()}"
-        delivery = Delivery(state, notifiers, clock, owner=owner)
+        delivery = Delivery(parts.state, notifiers, parts.clock, owner=owner)
         await delivery.retire()
         stop = asyncio.Event()
         delivering = asyncio.create_task(delivery.run(stop))
-        caring = asyncio.create_task(_care(store))
-        watch.start()
+        caring = [asyncio.create_task(care) for care in (_retain(parts.store), _keep(parts.known))]
+        parts.watch.start()
         try:
-            application = _application(configuration, store, state, watch, clock)
+            application = _application(configuration, parts)
             await serve(application, *address, on_started=_greet(configuration, address[1]))
         finally:
-            caring.cancel()
-            await asyncio.to_thread(watch.stop)
+            for task in caring:
+                task.cancel()
+            await asyncio.to_thread(parts.watch.stop)
             stop.set()
             await delivering
 
 
-async def _care(store: Store) -> None:
+async def _retain(store: Store) -> None:
     """Forget what is older than it has to be kept, now and every hour."""
     while True:
         try:
@@ -131,16 +147,21 @@ async def _care(store: Store) -> None:
         await asyncio.sleep(3600)
 
 
-def _application(
-    configuration: Configuration, store: Store, state: State, watch: Watch, clock: Clock
-) -> ASGIApp:
+async def _keep(known: KnownSeries) -> None:
+    """Write down which series are known, every few minutes."""
+    while True:
+        await asyncio.sleep(KEEP_EVERY_S)
+        await asyncio.to_thread(known.save)
+
+
+def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     limits = wiring.receive_limits(configuration)
     application = create_app(
-        metrics=store,
-        incidents=state,
-        operations=OwnOperations(store, watch, state),
-        clock=clock,
-        extra_routes=routes(store, clock, limits),
+        metrics=parts.store,
+        incidents=parts.state,
+        operations=OwnOperations(parts.store, parts.watch, parts.state),
+        clock=parts.clock,
+        extra_routes=routes(parts.store, parts.clock, limits, parts.guard),
     )
     tokens = [token.get_secret_value() for token in configuration.auth.tokens]
     return TokenGate(application, tokens) if tokens else application

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from starlette.requests import ClientDisconnect, Request
 
 from streamgauge.model.errors import LimitExceeded, Overloaded, PayloadError
 from streamgauge.receive import metrics
@@ -12,6 +14,8 @@ from streamgauge.receive.limits import ReceiveLimits
 
 _GZIP = zlib.MAX_WBITS | 16
 _STEP_BYTES = 1 << 20
+_DISCARDED_BODIES = 4
+"""A refused body is read to its end up to so many times the size that is taken."""
 
 
 class BodyTooLarge(LimitExceeded):
@@ -91,6 +95,22 @@ async def read_body(
         held.add(len(chunk))
         parts.append(chunk)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def discard_rest(request: Request, limits: ReceiveLimits) -> None:
+    """Read what is still coming of a body that is refused, and keep none of it.
+
+    A sender that is cut off while it writes sees a broken connection in place of the answer. One
+    that asked whether it may go on (`Expect`) is not made to; one without end is cut off.
+    """
+    if "expect" in request.headers:
+        return
+    size = 0
+    with suppress(RuntimeError, ClientDisconnect):  # it had all been read; it is gone
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > _DISCARDED_BODIES * limits.max_body_bytes:
+                return
 
 
 def decode(body: bytes, encoding: str, max_bytes: int) -> bytes:

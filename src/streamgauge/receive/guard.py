@@ -69,6 +69,16 @@ class SeriesGuard:
             out = new[np.isin(series.identity[new], series.identity[first[refused]])]
             return {int(at): reasons[tenant] for at, tenant in _named(series, out)}
 
+    def known(self) -> Hashes:
+        """What is known, those seen longest ago first; to be kept for the next process."""
+        with self._lock:
+            return self._known.all()
+
+    def restore(self, hashes: Hashes) -> None:
+        """These are known from a former process, and need no allowance: see `known`."""
+        with self._lock:
+            self._known.restore(hashes)
+
     @property
     def known_count(self) -> int:
         """Hashes held in memory."""
@@ -139,6 +149,15 @@ class _Known:
 
     def __len__(self) -> int:
         return len(self._newer) + len(self._older)
+
+    def all(self) -> Hashes:
+        """All of them, the older generation first."""
+        return np.concatenate([self._older, self._newer])
+
+    def restore(self, hashes: Hashes) -> None:
+        """Start with these, as `all` gave them; of too many the last ones."""
+        for part in np.array_split(hashes[-2 * self._generation_series :], 2):
+            self.add(part)
 
     def has(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Which are in it; the front answers for nearly all in one step."""

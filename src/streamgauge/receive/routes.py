@@ -5,27 +5,33 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from streamgauge.model.clock import Clock
+from streamgauge.receive.guard import SeriesGuard
 from streamgauge.receive.influx.answers import Version1, Version2
-from streamgauge.receive.influx.ping import ping
+from streamgauge.receive.influx.ping import options, ping
 from streamgauge.receive.influx.questions import ask_v1, ask_v2
 from streamgauge.receive.influx.writing import Workshop, WriteEndpoint
 from streamgauge.receive.limits import ReceiveLimits
 from streamgauge.receive.ports import Sink
 
 
-def routes(sink: Sink, clock: Clock, limits: ReceiveLimits) -> list[Route]:
+def routes(
+    sink: Sink, clock: Clock, limits: ReceiveLimits, guard: SeriesGuard | None = None
+) -> list[Route]:
     """The routes of receiving: `/write`, `/api/v2/write`, `/ping`.
 
     Args:
         sink: where what was understood goes; called in worker threads.
         clock: tells when a body came.
         limits: how much is taken.
+        guard: counts new series; one that knows none unless given.
     """
-    workshop = Workshop(sink, clock, limits)
+    guard = guard or SeriesGuard(clock, limits.max_new_series_per_tenant_hour)
+    workshop = Workshop(sink, clock, limits, guard)
     write_v1 = WriteEndpoint(workshop, Version1(), ask_v1)
     write_v2 = WriteEndpoint(workshop, Version2(), ask_v2)
     return [
         Route("/write", write_v1.answer, methods=["POST"]),
+        Route("/write", options, methods=["OPTIONS"]),
         Route("/api/v2/write", write_v2.answer, methods=["POST"]),
         Route("/ping", ping, methods=["GET", "HEAD"]),
     ]

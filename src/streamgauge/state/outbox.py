@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, or_, select, update
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from streamgauge.model.change import Action
@@ -141,6 +141,12 @@ def retire(connection: Connection, configured: Collection[str], at: float) -> in
         )
     )
     return int(result.rowcount)
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many are in each delivery state; 0 where there are none."""
+    found = connection.execute(select(_Row.state, func.count()).group_by(_Row.state)).all()
+    return {state.value: 0 for state in DeliveryState} | {row[0]: int(row[1]) for row in found}
 
 
 def list_of(connection: Connection, incident_id: str) -> list[Notification]:

@@ -154,6 +154,11 @@ class State:
         with transaction(self._engine, is_write=True) as connection:
             return outbox.retire(connection, configured, self._clock.now())
 
+    def notification_counts(self) -> dict[str, int]:
+        """How many notifications are in each delivery state: `pending` is what waits."""
+        with transaction(self._engine, is_write=False) as connection:
+            return outbox.counts(connection)
+
     def list_notifications(self, incident_id: str) -> list[Notification]:
         """All notifications of an incident, in the order of its transitions."""
         with transaction(self._engine, is_write=False) as connection:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from hashlib import blake2b
 from secrets import randbits
 
 import numpy as np
@@ -36,7 +37,6 @@ _SLOTS = len(MESSAGES_TAGS)
 MEASUREMENT, ALL_TAGS, TENANT = _SLOTS, _SLOTS + 1, _SLOTS + 2
 
 
-_64_BITS = 0xFFFF_FFFF_FFFF_FFFF
 NewSeries = tuple[str, int, SeriesMeaning]
 """Key, its hash, what it means."""
 
@@ -58,6 +58,12 @@ class Pool:
                 self.words.append(word)
             found.append(code)
         return found
+
+
+def _identity_of(measurement: str, tags: str) -> int:
+    """64 bits that are the same in every process, since the guard keeps them over restarts."""
+    text = f"{measurement},{tags}".encode(errors="surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest())
 
 
 class Shelf:
@@ -166,7 +172,7 @@ class Shelf:
         self._hash[first : rows.stop] = np.array(hashes, np.uint64)
         self._kind[first : rows.stop] = [meaning.kind for meaning in meanings]
         self._identity[first : rows.stop] = [
-            hash((meaning.measurement, meaning.tags)) & _64_BITS for meaning in meanings
+            _identity_of(meaning.measurement, meaning.tags) for meaning in meanings
         ]
         common = ((one.measurement, one.tags, one.tenant) for one in meanings)
         for slot, words in enumerate(zip(*common, strict=True)):

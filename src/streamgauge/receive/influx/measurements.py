@@ -33,7 +33,10 @@ QUEUE_FIELDS = ("backlog", "oldest_age_s", "in_total", "out_total", "consumers",
 
 _TWO_64 = 2.0**64
 _NONE = np.zeros(0, np.int64)
-COUNT_REASON = "field count must be a whole number of messages, 0 or more"
+MAX_COUNT = 10**15
+"""Messages on one line. Beyond it is a mistake (bytes, an overflow) that would spoil for ever every
+sum it enters: some ten thousand such lines pass what 64 bits hold."""
+COUNT_REASON = f"field count must be a whole number of messages, 0 to {MAX_COUNT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ class _Filler:
 
     def _count(self, at: NDArray[np.int64]) -> None:
         values, good = self._wholes(at)
+        good &= values <= MAX_COUNT
         self.count[self.fields.line[at]] = values
         self.is_bad_count[self.fields.line[at[~good]]] = True
         self.is_point[at] = False

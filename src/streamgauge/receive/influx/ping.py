@@ -17,3 +17,8 @@ async def ping(request: Request) -> Response:
     if request.query_params.get("verbose", "") in {"", "0", "false"}:
         return Response(status_code=204, headers=headers)
     return JSONResponse({"version": SPOKEN_VERSION}, headers=headers)
+
+
+async def options(request: Request) -> Response:
+    """204, as 1.x answers whoever asks what may be done at `/write` (`serveOptions`)."""
+    return Response(status_code=204, headers=common_headers(request.headers.get("x-request-id")))

@@ -25,6 +25,7 @@ from streamgauge.receive.bodies import (
     InFlight,
     UnknownEncoding,
     decode,
+    discard_rest,
     read_body,
 )
 from streamgauge.receive.guard import SeriesGuard
@@ -41,10 +42,9 @@ _STORE_RETRY_S = 5
 class Workshop:
     """What all writes share: where they go, their limits, the threads that parse."""
 
-    def __init__(self, sink: Sink, clock: Clock, limits: ReceiveLimits) -> None:
-        self.sink, self.clock, self.limits = sink, clock, limits
+    def __init__(self, sink: Sink, clock: Clock, limits: ReceiveLimits, guard: SeriesGuard) -> None:
+        self.sink, self.clock, self.limits, self.guard = sink, clock, limits, guard
         self.in_flight = InFlight(limits.max_in_flight_bytes)
-        self.guard = SeriesGuard(clock, limits.max_new_series_per_tenant_hour)
         self._parsers: anyio.CapacityLimiter | None = None
 
     @property
@@ -75,6 +75,7 @@ class WriteEndpoint:
             response = self.shape.failed(400, "the body was cut off", headers)
         except (PayloadError, BodyTooLarge, Overloaded, StoreError) as error:
             response = _failed(self.shape, error, headers)
+            await discard_rest(request, self.workshop.limits)
         path = request.url.path
         metrics.BODIES.labels(path, str(response.status_code)).inc()
         return response

@@ -1,0 +1,60 @@
+"""`/metrics` over a real state database and stand-ins for the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from streamgauge.app.operations import OwnOperations
+from streamgauge.model.clock import SimulatedClock
+from streamgauge.model.views import Lag
+from streamgauge.state.state import State
+
+
+class FixedStore:
+    """A store with one number of its own."""
+
+    def stats(self) -> dict[str, float]:
+        return {"waiting_lines": 7.0, "segments_total": 3.0}
+
+    def lag(self) -> Lag:
+        return Lag(lines=7, seconds=0.5)
+
+    def problems(self) -> list[str]:
+        return []
+
+
+class FixedWatch:
+    """A loop whose last turn failed."""
+
+    turns_total, failed_total, last_turn_s, last_error = 9, 1, 0.01, "the database is away"
+
+
+def told(state: State) -> dict[tuple[str, str], float]:
+    operations = OwnOperations(cast(Any, FixedStore()), cast(Any, FixedWatch()), state)
+    return {
+        (sample.name, sample.labels.get("state", "")): sample.value
+        for family in text_string_to_metric_families(operations.prometheus().decode())
+        for sample in family.samples
+    }
+
+
+def test_every_part_tells_its_depth(tmp_path: Path) -> None:
+    state = State(f"sqlite:///{tmp_path}/state.sqlite3", SimulatedClock(0.0))
+    state.open()
+    metrics = told(state)
+    assert metrics[("streamgauge_lag_lines", "")] == 7
+    assert metrics[("streamgauge_store_segments_total", "")] == 3
+    assert metrics[("streamgauge_detect_is_failing", "")] == 1
+    assert metrics[("streamgauge_notifications", "pending")] == 0
+    state.close()
+
+
+def test_a_state_database_that_refuses_leaves_the_rest_told(tmp_path: Path) -> None:
+    state = State(f"sqlite:///{tmp_path}/never-opened.sqlite3", SimulatedClock(0.0))
+    metrics = told(state)
+    assert ("streamgauge_notifications", "pending") not in metrics
+    assert metrics[("streamgauge_lag_lines", "")] == 7
+    state.close()

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from streamgauge.testing.api import incidents, write
 from streamgauge.testing.lines import customers, steady
-from streamgauge.testing.process import StreamgaugeProcess
 from streamgauge.testing.waiting import eventually, steadily
 
 pytestmark = pytest.mark.process
 
 
-def test_half_an_hour_without_anything_is_one_blind_incident(
-    streamgauge: StreamgaugeProcess,
-) -> None:
+OFTEN = '[detect]\ntick = "1s"\n'
+
+
+def test_half_an_hour_without_anything_is_one_blind_incident(launch: Any) -> None:
+    streamgauge = launch(OFTEN)
     end = int(time.time() // 60) - 30
     reports = steady(customers(20), range(end - 2 * 1440, end))
     assert write(streamgauge.client, [report.line for report in reports]).status_code == 204
@@ -26,7 +28,7 @@ def test_half_an_hour_without_anything_is_one_blind_incident(
     def only_blind() -> bool:
         return [i["kind"] for i in incidents(streamgauge.client)] == ["blind"]
 
-    steadily(only_blind, for_s=25, what="one blind incident and nothing else")
+    steadily(only_blind, for_s=8, what="one blind incident and nothing else")
     (found,) = incidents(streamgauge.client)
     assert (found["tenant"], found["state"], found["closed_at"]) == (None, "open", None)
     assert found["suspected"] in {"collector", "platform", "unknown"}
@@ -42,6 +44,7 @@ def test_half_an_hour_without_anything_is_one_blind_incident(
     assert only_blind()
 
 
-def test_an_empty_store_is_not_blind(streamgauge: StreamgaugeProcess) -> None:
-    steadily(lambda: not incidents(streamgauge.client), for_s=15, what="no incident")
+def test_an_empty_store_is_not_blind(launch: Any) -> None:
+    streamgauge = launch(OFTEN)
+    steadily(lambda: not incidents(streamgauge.client), for_s=5, what="no incident")
     assert streamgauge.is_ready()

@@ -13,6 +13,8 @@ from streamgauge.testing.waiting import eventually, steadily
 
 pytestmark = pytest.mark.process
 
+OFTEN = '[detect]\ntick = "1s"\n'
+
 
 def _history(silent: str) -> list[str]:
     end = int(time.time() // 60)
@@ -21,7 +23,9 @@ def _history(silent: str) -> list[str]:
 
 
 def test_a_declared_flow_that_never_spoke_is_an_incident(launch: Any) -> None:
-    process = launch('[[flow]]\ntenant = "newcomer"\nsource = "ios"\nfirst_message_within = "1s"\n')
+    process = launch(
+        OFTEN + '[[flow]]\ntenant = "newcomer"\nsource = "ios"\nfirst_message_within = "1s"\n'
+    )
     end = int(time.time() // 60)
     steady_lines = [r.line for r in steady(customers(3), range(end - 1440, end))]
     assert write(process.client, steady_lines).status_code == 204
@@ -33,6 +37,6 @@ def test_a_declared_flow_that_never_spoke_is_an_incident(launch: Any) -> None:
 
 
 def test_a_retired_flow_is_not_expected(launch: Any) -> None:
-    process = launch('[[flow]]\ntenant = "customer-13"\nretired = true\n')
+    process = launch(OFTEN + '[[flow]]\ntenant = "customer-13"\nretired = true\n')
     assert write(process.client, _history("customer-13")).status_code == 204
-    steadily(lambda: not incidents(process.client), for_s=40, what="no incident")
+    steadily(lambda: not incidents(process.client), for_s=12, what="no incident")

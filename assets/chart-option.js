@@ -20,12 +20,13 @@ export function optionOf(spec, answer) {
   const text = { color: colour("faint-text"), fontFamily: "Inter Variable, Inter Fallback, sans-serif", fontSize: 11 };
   return {
     animation: false,
-    grid: { left: 58, right: 12, top: spec.marks.length ? 26 : 10, bottom: 24 },
+    grid: { left: 58, right: spec.marks.length ? 56 : 12, top: spec.marks.length ? 40 : 10, bottom: 24 },
     tooltip: tooltipOf(unit, isLong ? dayAndTime : clockTime),
     xAxis: {
       type: "time",
       min: answer.from * 1000,
-      max: answer.to * 1000,
+      // The last point is the beginning of the last step: the line ends where the axis ends.
+      max: Math.max(answer.to - spec.step, ...spec.marks.map(({ at }) => at)) * 1000,
       splitNumber: 4,
       axisLine: { lineStyle: { color: colour("border") } },
       axisTick: { show: false },
@@ -35,15 +36,15 @@ export function optionOf(spec, answer) {
       type: "value",
       min: 0,
       show: answer.isKnown,
-      ...(isFlat(answer) ? { max: 1, interval: 1 } : { splitNumber: 3 }),
+      ...(isFlat(answer) ? { max: unit.full, interval: unit.full } : { splitNumber: 3 }),
       splitLine: { lineStyle: { color: colour("grid") } },
-      axisLabel: { ...text, width: 50, overflow: "truncate", formatter: unit.write },
+      axisLabel: { ...text, width: 50, overflow: "truncate", formatter: unit.tick },
     },
-    series: inOrder(answer.series).map((one, i) => seriesOf(spec, one, i)),
+    series: inOrder(answer.series).map((one, i) => seriesOf(spec, unit, one, i)),
   };
 }
 
-function seriesOf(spec, { name, values }, place) {
+function seriesOf(spec, unit, { name, values }, place) {
   const tone = toneOf(name, place);
   return {
     id: name,
@@ -54,7 +55,7 @@ function seriesOf(spec, { name, values }, place) {
     lineStyle: { width: spec.stacked ? 1 : 1.5 },
     areaStyle: areaOf(spec),
     symbolSize: 4,
-    data: values.map((point, i) => ({ value: point, symbol: isAlone(values, i) ? "circle" : "none" })),
+    data: values.map(([at, value], i) => ({ value: [at, value === null ? null : value * unit.scale], symbol: isAlone(values, i) ? "circle" : "none" })),
     markLine: place === 0 ? marksOf(spec) : undefined,
   };
 }
@@ -73,6 +74,9 @@ function isAlone(values, i) {
   return known(values[i]) && !known(values[i - 1]) && !known(values[i + 1]);
 }
 
+// Began, opened, closed: often so close together that their words need different places.
+const PLACES = [{ align: "right" }, { align: "left" }, { align: "left", padding: [0, 0, 14, 0] }];
+
 function marksOf(spec) {
   if (!spec.marks.length) return undefined;
   return {
@@ -81,7 +85,6 @@ function marksOf(spec) {
     animation: false,
     lineStyle: { color: colour("muted-text"), type: [3, 3], width: 1 },
     label: { color: colour("muted-text"), fontSize: 11, fontFamily: "Inter Variable, sans-serif", formatter: ({ name }) => name, position: "end" },
-    // Words stand on either side of their lines, as two of these are often close together.
-    data: spec.marks.map(({ at, word }, i) => ({ xAxis: at * 1000, name: word, label: { align: i % 2 ? "left" : "right" } })),
+    data: spec.marks.map(({ at, word }, i) => ({ xAxis: at * 1000, name: word, label: PLACES[i] })),
   };
 }

@@ -21,7 +21,7 @@ function tip(points, unit, writeTime) {
     const row = element("p", "chart-tip-row");
     const swatch = element("span", "swatch");
     swatch.style.background = color;
-    row.append(swatch, element("span", "chart-tip-name", seriesName), element("b", "", value[1] === null ? "unknown" : unit.write(value[1])));
+    row.append(swatch, element("span", "chart-tip-name", seriesName), element("b", "", value[1] === null ? "unknown" : unit.write(value[1] / unit.scale)));
     box.append(row);
   }
   return box;

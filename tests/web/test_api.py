@@ -12,7 +12,7 @@ from streamgauge.model.errors import StoreError
 from streamgauge.model.flow import PLATFORM, Scope
 from streamgauge.model.incident import Incident, replay_shape
 from streamgauge.model.words import IncidentState, Kind, Severity
-from streamgauge.testing.incidents import an_incident
+from streamgauge.testing.incidents import a_notification, an_incident
 
 Make = Callable[..., Site]
 
@@ -120,6 +120,33 @@ def test_timeseries_has_the_shape_of_the_contract(site: Site) -> None:
     assert {len(series["values"]) for series in answer["series"]} == {12}
 
 
+def test_several_metrics_are_asked_at_once(site: Site) -> None:
+    query = f"from={NOW_S - 600}&to={NOW_S}&step=60&by=source"
+    answer = site.json(f"/api/v1/timeseries?metric=latency_p50,latency_p99&{query}")
+    alone = site.json(f"/api/v1/timeseries?metric=latency_p99&{query}")
+    assert {one["labels"]["metric"] for one in answer["series"]} == {"latency_p50", "latency_p99"}
+    last = [one for one in answer["series"] if one["labels"]["metric"] == "latency_p99"]
+    assert [one["values"] for one in last] == [one["values"] for one in alone["series"]]
+    assert all(set(one["labels"]) == {"source"} for one in alone["series"])
+
+
+def test_an_incident_tells_whom_it_was_told_to(site: Site) -> None:
+    assert site.json("/api/v1/incidents/inc-silence")["notifications"] == []
+    site.incidents.notifications = [a_notification("inc-silence", NOW_S - 240)]
+    (told,) = site.json("/api/v1/incidents/inc-silence")["notifications"]
+    assert told == {
+        "notifier": "opsgenie",
+        "action": "create",
+        "state": "delivered",
+        "reason": "takes P2",
+        "created_at": "2026-11-24T05:56:00Z",
+        "due_at": "2026-11-24T05:56:00Z",
+        "finished_at": "2026-11-24T05:56:01Z",
+        "attempts": 1,
+        "last_error": "",
+    }
+
+
 def test_flows_add_up_by_the_labels_asked(site: Site) -> None:
     rows = site.json("/api/v1/flows?by=tenant&sort=messages&limit=3")["flows"]
     assert [row["labels"] for row in rows] == [
@@ -141,7 +168,9 @@ def test_incidents_are_the_replay_shape_and_more(site: Site) -> None:
     silence = site.incidents.incidents[0]
     answer = site.json("/api/v1/incidents/inc-silence")
     assert replay_shape(silence).items() <= answer.items()
-    assert set(answer) - set(replay_shape(silence)) == {"state", "since", "affected", "timeline"}
+    assert set(answer) - set(replay_shape(silence)) == {
+        *("state", "since", "affected", "timeline", "notifications"),
+    }
     assert answer["since"] == "2026-11-24T05:38:00Z"
     assert answer["affected"] == ["dunder"]
     assert [entry["action"] for entry in answer["timeline"]] == ["opened"]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote, urljoin
 
 import httpx
@@ -17,12 +18,18 @@ from hypothesis import strategies as st
 from lxml import html
 from tests.web.sites import BROWSER, NOW_S, Site
 
+from streamgauge.model.change import Action
 from streamgauge.model.errors import StoreError
 from streamgauge.model.flow import PLATFORM, Scope
+from streamgauge.model.notification import DeliveryState
+from streamgauge.model.views import FlowRow
 from streamgauge.model.words import IncidentState, Kind, Severity, Suspected
-from streamgauge.testing.incidents import an_incident
+from streamgauge.testing.incidents import a_notification, an_incident
 from streamgauge.web.assets import asset_routes
 from streamgauge.web.names import from_segment, segment
+from streamgauge.web.pages.customers import routes_of
+from streamgauge.web.pages.sentences import habit_words
+from streamgauge.web.ports import Expectation
 
 Make = Callable[..., Site]
 PAGES = ["/", "/customers", "/customers/dunder", "/incidents", "/incidents/inc-errors", "/api/docs"]
@@ -249,9 +256,42 @@ def test_many_customers_come_in_pages(site_with: Make) -> None:
 
 def test_a_customer_has_its_silence_clock(site: Site) -> None:
     clock = text_of(site.page("/customers/dunder"), ".clock")[0]
-    assert clock == "Last message 22 min ago, 05:38 UTC; usually heard from every 16 s"
-    site.operations.interval_s = None
+    assert clock == "Last message 22 min ago, 05:38 UTC; usually sends 3.75/min at this hour"
+    site.operations.per_hour = None
     assert "usually" not in text_of(site.page("/customers/dunder"), ".clock")[0]
+
+
+@pytest.mark.parametrize(
+    ("per_hour", "words"),
+    [
+        pytest.param(14_905.2, "usually sends 4.14/s at this hour", id="many a second"),
+        pytest.param(60.0, "usually sends 1/min at this hour", id="one a minute"),
+        pytest.param(12.5, "usually sends one every 4 min 48 s", id="a few an hour"),
+        pytest.param(3 / 24, "usually sends one every 8 h", id="three a day"),
+        pytest.param(0.0, "usually sends nothing at this hour", id="none"),
+    ],
+)
+def test_a_habit_is_said_by_its_size(per_hour: float, words: str) -> None:
+    assert habit_words(Expectation(per_hour)).replace("\u00a0", " ") == words
+
+
+def test_a_customer_without_queues_of_its_own_has_no_empty_panels(site: Site) -> None:
+    site.metrics.silent = {"dunder": NOW_S - 7200}
+    page = site.page("/customers/dunder")
+    assert not {"Backlog", "Oldest waiting", "Headroom"} & set(text_of(page, ".tile dt"))
+    assert text_of(page, ".chart-title") == ["Messages", "Error share", "Latency", "Time in queue"]
+    assert "Backlog" in text_of(site.page("/customers/acme"), ".tile dt")
+
+
+def test_what_only_came_in_is_no_route_of_a_customer() -> None:
+    def row(source: str, integration: str, messages: int) -> FlowRow:
+        labels = {"source": source, "integration": integration}
+        return FlowRow(labels, messages, 0, 0, None, NOW_S)
+
+    routed, came_in, alone, ended = (
+        row("web", "s3", 0), row("web", "", 0), row("ios", "", 0), row("web", "", 5)
+    )  # fmt: skip
+    assert routes_of([routed, came_in, alone, ended]) == [routed, alone, ended]
 
 
 def test_a_customers_charts_ask_for_it_alone(site: Site) -> None:
@@ -269,9 +309,9 @@ def test_an_incident_tells_who_since_when_how_sure_and_whose_side(site: Site) ->
     assert facts["Customer"] == "dunder"
     evidence = dict(zip(text_of(page, ".pairs th"), text_of(page, ".pairs td"), strict=True))
     assert evidence == {
-        "Messages expected": "67.40",
+        "Messages expected": "67.4",
         "Seen": "0",
-        "Happens by chance": "below 1 in a trillion",
+        "Chance that it is nothing": "below 1 in a trillion",
         "Usual interval": "16 s",
         "Quiet": "18 min",
         "Last seen": "24 Nov 2026, 05:38:00 UTC",
@@ -284,9 +324,61 @@ def test_a_closed_incident_is_charted_to_its_end(site: Site) -> None:
     page = site.page("/incidents/inc-backlog")
     spec = json.loads(page.cssselect("[data-chart]")[0].get("data-chart", ""))
     assert [mark["word"] for mark in spec["marks"]] == ["began", "opened", "closed"]
-    assert spec["from"] <= spec["marks"][0]["at"] - 3600 + spec["step"]
+    assert spec["from"] <= spec["marks"][0]["at"] - 1800 + spec["step"]
     assert spec["marks"][2]["at"] < spec["to"] <= NOW_S
     assert [line["metric"] for line in spec["lines"]] == ["oldest_age"]
+
+
+def test_a_silence_that_took_long_to_be_sure_of_is_charted_from_long_before(site: Site) -> None:
+    rare = replace(an_incident("rare", NOW_S - 60), since=NOW_S - 60 - 72_000)
+    site.incidents.incidents = [rare]
+    spec = json.loads(site.page("/incidents/rare").cssselect("[data-chart]")[0].get("data-chart"))
+    assert spec["from"] <= rare.since - 3 * 72_000 + spec["step"]
+
+
+TOLD = a_notification("inc-silence", NOW_S - 240)
+DELIVERIES = [
+    pytest.param({}, "Delivered opsgenie that it opened", "", "3 min ago", id="delivered"),
+    pytest.param(
+        {"state": DeliveryState.PENDING, "attempts": 0, "finished_at": None, "due_at": NOW_S + 5},
+        "To be sent opsgenie that it opened", "", "next attempt in 5 s", id="waiting",
+    ),
+    pytest.param(
+        {"state": DeliveryState.PENDING, "attempts": 3, "finished_at": None,
+         "due_at": NOW_S + 90, "last_error": "503: come back later"},
+        "Not taken yet opsgenie that it opened", "503: come back later", "3 attempts", id="tried",
+    ),
+    pytest.param(
+        {"state": DeliveryState.FAILED, "attempts": 2, "last_error": "401: the key is wrong"},
+        "Given up opsgenie that it opened", "401: the key is wrong", "2 attempts", id="given up",
+    ),
+    pytest.param(
+        {"state": DeliveryState.SUPPRESSED, "reason": "is P5; opsgenie takes P1", "attempts": 0},
+        "Not told opsgenie that it opened", "", "is P5; opsgenie takes P1", id="not for it",
+    ),
+    pytest.param(
+        {"action": Action.CLOSE, "state": DeliveryState.OBSOLETE, "last_error": "reopened"},
+        "Overtaken opsgenie that it is over", "reopened", "3 min ago", id="overtaken",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "head", "trouble", "says"), DELIVERIES)
+def test_an_incident_tells_who_was_told_and_how_it_went(
+    site: Site, change: dict[str, Any], head: str, trouble: str, says: str
+) -> None:
+    site.incidents.notifications = [replace(TOLD, **change)]
+    page = site.page("/incidents/inc-silence")
+    (row,) = page.cssselect(".told li")
+    assert text_of(row, "p")[0] == head
+    assert "".join(text_of(row, ".trouble")) == trouble
+    assert says in text_of(row, "p")[-1]
+
+
+def test_an_incident_that_nobody_was_told_of_says_so(site: Site) -> None:
+    page = site.page("/incidents/inc-silence")
+    assert not page.cssselect(".told li")
+    assert "[[notify]]" in text_of(page, ".empty")[-1]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

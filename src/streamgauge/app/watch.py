@@ -83,10 +83,10 @@ class Watch:
         self._must_learn = False
 
     def expectation(self, tenant: str) -> Expectation | None:
-        """How often a customer usually speaks; None until its habit is known."""
+        """How much a customer usually sends; None until its habit is known."""
         with self._lock:
             expected = self._judge.detector.expectation(Scope(tenant=tenant), self._clock.now())
-        return Expectation(interval_s=expected.interval_s) if expected else None
+        return Expectation(per_hour=expected.per_hour) if expected else None
 
     def start(self) -> None:
         """Begin to look every tick, in a thread of its own."""

@@ -103,14 +103,16 @@ class FakeMetrics:
             raise PayloadError(f"by={min(unknown)!r} is not a label: take {', '.join(LABELS)}")
         grid = np.arange(from_s, to_s, step_s)
         flows = self._chosen(filters)
+        metrics = metric.split(",")
         groups: dict[tuple[tuple[str, str], ...], list[FakeFlow]] = {}
         for flow in flows:
             labels = tuple((name, value) for name, value in flow.labels.items() if name in by)
             groups.setdefault(labels, []).append(flow)
         series = [
-            one
+            replace(one, labels={"metric": name, **one.labels}) if len(metrics) > 1 else one
+            for name in metrics
             for labels, members in groups.items()
-            for one in self._series(metric, self._sum(members, grid, step_s), by, dict(labels))
+            for one in self._series(name, self._sum(members, grid, step_s), by, dict(labels))
         ]
         return TimeSeries(grid.tolist(), series)
 

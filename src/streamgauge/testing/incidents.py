@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from streamgauge.model.change import Action
 from streamgauge.model.errors import NotFound
 from streamgauge.model.flow import Scope
 from streamgauge.model.incident import Incident, TimelineEntry
+from streamgauge.model.notification import DeliveryState, Notification
 from streamgauge.model.words import IncidentState, Kind, Severity, Suspected
 
 
@@ -113,6 +115,7 @@ class FakeIncidents:
     """A list of incidents to read."""
 
     incidents: list[Incident] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
 
     def list_incidents(
         self, state: IncidentState | None = None, tenant: str | None = None, limit: int = 1000
@@ -132,3 +135,30 @@ class FakeIncidents:
             if incident.id == incident_id:
                 return incident
         raise NotFound(f"No incident {incident_id!r}: /api/v1/incidents lists those there are")
+
+    def list_notifications(self, incident_id: str) -> list[Notification]:
+        """As `Incidents.list_notifications`."""
+        return [one for one in self.notifications if one.incident_id == incident_id]
+
+
+def a_notification(incident_id: str, at: float) -> Notification:
+    """Opsgenie was told that it opened; `dataclasses.replace` makes another of it.
+
+    Args:
+        incident_id: of its incident.
+        at: epoch seconds; it was delivered a second later.
+    """
+    return Notification(
+        id=f"{incident_id}-1-opsgenie",
+        incident_id=incident_id,
+        sequence=1,
+        notifier="opsgenie",
+        action=Action.CREATE,
+        reason="takes P2",
+        state=DeliveryState.DELIVERED,
+        created_at=at,
+        due_at=at,
+        attempts=1,
+        finished_at=at + 1,
+        receipt="request 1",
+    )

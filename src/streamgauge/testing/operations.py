@@ -12,7 +12,7 @@ class FakeOperations:
     """As `web.ports.Operations`."""
 
     told_problems: list[str] = field(default_factory=list)
-    interval_s: float | None = 16.0
+    per_hour: float | None = 225.0
     strangers: frozenset[str] = frozenset()
     """Customers whose habit is not known yet."""
 
@@ -28,6 +28,6 @@ class FakeOperations:
         """The same for everyone whose habit is known."""
         return (
             None
-            if self.interval_s is None or tenant in self.strangers
-            else Expectation(self.interval_s)
+            if self.per_hour is None or tenant in self.strangers
+            else Expectation(self.per_hour)
         )

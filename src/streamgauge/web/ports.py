@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streamgauge.model.incident import Incident
+from streamgauge.model.notification import Notification
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.model.words import IncidentState
 
@@ -31,6 +32,8 @@ class Metrics(Protocol):
         filters: Filters,
     ) -> TimeSeries:
         """A metric per step, one series per combination of the labels in `by`.
+
+        Several metrics with commas between are answered at once, as series with a label `metric`.
 
         Metrics: `messages`, `received`, `errors`, `filtered`, `error_ratio`, `latency_p50`,
         `latency_p90`, `latency_p99`, `wait_p50`, `wait_p90`, `wait_p99`, `backlog`, `oldest_age`,
@@ -84,6 +87,10 @@ class Incidents(Protocol):
         """
         ...
 
+    def list_notifications(self, incident_id: str) -> list[Notification]:
+        """Whom it was told to, and how that went, in the order of its changes."""
+        ...
+
 
 class Operations(Protocol):
     """How the process itself is doing. All but `problems` may block for milliseconds."""
@@ -97,7 +104,7 @@ class Operations(Protocol):
         ...
 
     def expectation(self, tenant: str) -> Expectation | None:
-        """How often a customer usually speaks; None until its habit is known."""
+        """How much a customer usually sends; None until its habit is known."""
         ...
 
 
@@ -105,5 +112,5 @@ class Operations(Protocol):
 class Expectation:
     """The habit behind a customer's silence clock."""
 
-    interval_s: float
-    """Seconds that usually pass between two of its messages at this hour of the week."""
+    per_hour: float
+    """Messages that it usually sends in the running hour of the week."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from streamgauge.model.clock import rfc3339
 from streamgauge.model.incident import Incident, api_shape
+from streamgauge.model.notification import Notification
 from streamgauge.model.views import FlowRow, Lag, Overview, Percentiles, TimeSeries
 from streamgauge.model.words import Health
 
@@ -79,6 +80,21 @@ def incident_shape(incident: Incident) -> Json:
     """An incident: what `replay` prints, and where people stand with it."""
     evidence = {name: plain(value) for name, value in incident.evidence.items()}
     return api_shape(incident) | {"since": rfc3339(incident.since), "evidence": evidence}
+
+
+def notification_shape(notification: Notification) -> Json:
+    """Whom an incident was told to, and how that went."""
+    return {
+        "notifier": notification.notifier,
+        "action": notification.action.value,
+        "state": notification.state.value,
+        "reason": notification.reason,
+        "created_at": rfc3339(notification.created_at),
+        "due_at": rfc3339(notification.due_at),
+        "finished_at": instant(notification.finished_at),
+        "attempts": notification.attempts,
+        "last_error": notification.last_error,
+    }
 
 
 def instant(at: float | None) -> str | None:

@@ -52,9 +52,10 @@ class TimeseriesParameters(RangeParameters):
     """A metric over time."""
 
     metric: str = Field(
-        max_length=64,
+        max_length=400,
         examples=["messages"],
         description=(
+            "One, or several with commas between (each series then has a label `metric`), of "
             "messages, received, errors, filtered, error_ratio, latency_p50, latency_p90, "
             "latency_p99, wait_p50, wait_p90, wait_p99, backlog, oldest_age or bytes"
         ),
@@ -87,7 +88,7 @@ class IncidentsParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: IncidentState | None = None
+    state: IncidentState | None = Field(None, description="open, acknowledged or closed")
     tenant: str | None = Field(
         None, max_length=1024, description="The customer whose they are, or whom they affect"
     )

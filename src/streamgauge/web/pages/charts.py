@@ -70,16 +70,20 @@ OLDEST = (Line("oldest_age", "oldest"),)
 ERROR_SHARE = (Line("error_ratio", "error share"),)
 
 
-def hour_charts(filters: dict[str, str]) -> list[Chart]:
+def hour_charts(filters: dict[str, str], *, with_queues: bool = True) -> list[Chart]:
     """The charts of the last hour of the platform or of what the filters select."""
-    return [
+    charts = [
         Chart("throughput", "Messages", "per_second", OUTCOMES, True, filters),
         Chart("errors", "Error share", "ratio", ERROR_SHARE, False, filters),
         Chart("latency", "Latency", "s", percentile_lines("latency"), False, filters),
         Chart("wait", "Time in queue", "s", percentile_lines("wait"), False, filters),
-        Chart("backlog", "Backlog", "count", BACKLOG, False, filters),
-        Chart("oldest", "Oldest waiting", "s", OLDEST, False, filters),
     ]
+    if with_queues:
+        charts += [
+            Chart("backlog", "Backlog", "count", BACKLOG, False, filters),
+            Chart("oldest", "Oldest waiting", "s", OLDEST, False, filters),
+        ]
+    return charts
 
 
 Drawing = tuple[str, str, tuple[Line, ...]]
@@ -105,17 +109,21 @@ METRIC_CHARTS: tuple[tuple[str, tuple[Drawing, ...]], ...] = (
     ("oldest_age", BY_QUEUE),
 )
 """For a rule, by the beginning of its metric's name."""
-LEAD_S = HOUR_S
-"""Shown before an incident began: what usual looked like."""
+LEAD_S = HOUR_S / 2
+LEAD_RATIO = 3.0
+"""Shown before an incident began, so that usual can be seen: half an hour, or as many times as long
+as it took to be sure, for the silence of a day is no silence in half an hour."""
 TRAIL_S = 900.0
 MAX_SPAN_S = 14 * 86_400.0
 
 
 def incident_charts(incident: Incident, now_s: float) -> list[Chart]:
-    """The metric that an incident is about, from an hour before it to a little after."""
+    """The metric that an incident is about, from well before it to a little after."""
     ended_at = incident.closed_at
     to_s = now_s if ended_at is None else min(now_s, ended_at + TRAIL_S)
-    from_s = max(min(incident.since, incident.opened_at) - LEAD_S, to_s - MAX_SPAN_S)
+    began_at = min(incident.since, incident.opened_at)
+    lead_s = max(LEAD_S, LEAD_RATIO * (incident.opened_at - began_at))
+    from_s = max(began_at - lead_s, to_s - MAX_SPAN_S)
     step_s = nice_step(to_s - from_s)
     from_s, to_s = from_s // step_s * step_s, max(to_s // step_s, from_s // step_s + 1) * step_s
     marks = [(incident.since, "began"), (incident.opened_at, "opened")]

@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from streamgauge.model.errors import NotFound, PayloadError
-from streamgauge.model.views import Filters
+from streamgauge.model.views import Filters, FlowRow
 from streamgauge.web.answers import Sources, ask_flows, ask_open, ask_overview, in_thread
 from streamgauge.web.health import concerning
 from streamgauge.web.pages.charts import hour_charts
 from streamgauge.web.pages.customer_rows import MAX_CUSTOMERS, rows_by_trouble
-from streamgauge.web.pages.figures import tiles_of
+from streamgauge.web.pages.figures import knows_queues, tiles_of
 from streamgauge.web.pages.front import EVERYONE, Page, by_gravity, count_customers, newest
-from streamgauge.web.pages.sentences import customer_verdict
+from streamgauge.web.pages.sentences import customer_verdict, habit_words
 from streamgauge.web.pages.windows import chosen_window, hour_to, window_to
 from streamgauge.web.templating import render
 
@@ -96,11 +96,21 @@ async def gather(sources: Sources, tenant: str) -> dict[str, Any]:
         "tenant": tenant,
         "verdict": customer_verdict(open_here, last_seen_at, now_s),
         "last_seen_at": last_seen_at,
-        "expectation": expectation,
-        "tiles": tiles_of(figures, hourly, now_s),
+        "habit": habit_words(expectation),
+        "tiles": tiles_of(figures, hourly, now_s, with_queues=knows_queues(hourly)),
         "window": window_words,
-        "charts": hour_charts({"tenant": tenant}),
+        "charts": hour_charts({"tenant": tenant}, with_queues=knows_queues(hourly)),
         "incidents": open_here,
         "past": [incident for incident in history if incident.closed_at is not None][:10],
-        "flows": flows,
+        "flows": routes_of(flows),
     }
+
+
+def routes_of(flows: list[FlowRow]) -> list[FlowRow]:
+    """Without what only says that a source's messages came in, before they went anywhere."""
+    routed = {row.labels["source"] for row in flows if row.labels["integration"]}
+    return [
+        row
+        for row in flows
+        if row.labels["integration"] or row.messages or row.labels["source"] not in routed
+    ]

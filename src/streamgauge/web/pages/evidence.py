@@ -32,8 +32,9 @@ LABELS = {
     "expected_within_s": "Expected within",
     "in_per_s": "Arriving",
     "out_per_s": "Leaving",
-    "p_value": "Happens by chance",
+    "p_value": "Chance that it is nothing",
     "silent_s": "Silent for",
+    "total_count": "Of messages",
     "usual_per_hour": "Usual rate",
     "usual_ratio": "Usual share",
     "waited_s": "Waited for",
@@ -115,7 +116,9 @@ def probability(value: float) -> str:
 def _plain(value: float) -> str:
     if value == round(value) and abs(value) < 1e15:
         return f"{value:,.0f}"
-    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
+    if abs(value) < 1:
+        return f"{value:.3g}"
+    return f"{value:,.{2 if abs(value) < 10 else 1 if abs(value) < 100 else 0}f}"
 
 
 WRITERS: dict[str, Callable[[float], object]] = {
@@ -126,7 +129,7 @@ WRITERS: dict[str, Callable[[float], object]] = {
     "per_second": formats.rate,
     "per_s": formats.rate,
     "per_hour": lambda value: formats.rate(value / 3600),
-    "nats": lambda value: f"{_plain(round(value, 1))} nats",
+    "nats": lambda value: f"{_plain(value)} nats",
     "at": formats.utc,
 }
 """How a number is written, by the unit at the end of its name."""

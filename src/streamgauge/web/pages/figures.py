@@ -8,6 +8,9 @@ from streamgauge.model.views import Lag, Overview, Percentiles
 from streamgauge.web import format as formats
 from streamgauge.web.format import Quantity
 
+PROMPT_S = 2.0
+"""A lag not worth a word: pages are asked for every five seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -22,28 +25,37 @@ class Tile:
     """Has room for three values; keeps it while they are not known."""
 
 
-def tiles_of(now: Overview, hour: Overview, now_s: float) -> list[Tile]:
+def knows_queues(hour: Overview) -> bool:
+    """Whether queues were reported; those of one customer seldom are, and then say nothing."""
+    return hour.queue.backlog is not None or hour.queue.oldest_age_s is not None
+
+
+def tiles_of(
+    now: Overview, hour: Overview, now_s: float, *, with_queues: bool = True
+) -> list[Tile]:
     """The tiles in reading order: throughput, quality, time, waiting, headroom.
 
     Args:
         now: the key metrics of the window that the tiles are about.
         hour: those of the last hour, for what needs a longer look.
         now_s: epoch seconds.
+        with_queues: also backlog, age and headroom.
     """
+    of_queues = [_backlog(now), _oldest_age(now), _capacity(hour, now_s)] if with_queues else []
     return [
         _throughput(now),
         _success(now),
         _errors(now),
         _percentiles("Latency, end to end", now.latency, "no latency reported"),
         _percentiles("Time in queue", now.queue.wait, "no time in queue reported"),
-        _backlog(now),
-        _oldest_age(now),
-        _capacity(hour, now_s),
+        *of_queues,
     ]
 
 
 def _throughput(now: Overview) -> Tile:
-    note = f"{formats.count(now.messages)} messages" if now.messages else "none arrived"
+    note = f"{formats.count(now.messages)} ended" if now.messages else "none ended"
+    if now.received is not None:
+        note += f", {formats.count(now.received)} came in"
     return Tile("Messages", (("", formats.rate(now.messages_per_second)),), note)
 
 
@@ -110,9 +122,8 @@ def _capacity(hour: Overview, now_s: float) -> Tile:
 
 def lag_sentence(lag: Lag) -> str:
     """How far the figures are behind what was acknowledged."""
-    if not lag.lines:
+    if lag.seconds < PROMPT_S:
         return "Figures include all that was received"
     return (
-        f"{formats.count(lag.lines)} lines received are not in the figures yet, "
-        f"{formats.duration(lag.seconds)} behind"
+        f"Figures are {formats.duration(lag.seconds)} behind: {formats.count(lag.lines)} lines wait"
     )

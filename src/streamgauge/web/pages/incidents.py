@@ -13,6 +13,7 @@ from streamgauge.web.answers import Sources, in_thread
 from streamgauge.web.pages.charts import incident_charts
 from streamgauge.web.pages.evidence import evidence_rows
 from streamgauge.web.pages.front import Page, by_gravity
+from streamgauge.web.pages.notifications import told_rows
 from streamgauge.web.templating import render
 
 CLOSED_SHOWN = 100
@@ -44,13 +45,17 @@ def incident_page(sources: Sources) -> Page:
 
     async def page(request: Request) -> Response:
         incident_id = request.path_params["incident_id"]
-        incident = await in_thread(lambda: sources.incidents.get_incident(incident_id))
+        incident, notifications = await asyncio.gather(
+            in_thread(lambda: sources.incidents.get_incident(incident_id)),
+            in_thread(lambda: sources.incidents.list_notifications(incident_id)),
+        )
         now_s = sources.clock.now()
         context = {
             "now": now_s,
             "incident": incident,
             "evidence": evidence_rows(incident.evidence),
             "charts": incident_charts(incident, now_s),
+            "told": told_rows(notifications),
             "affected": incident.affected[:AFFECTED_SHOWN],
             "affected_count": len(incident.affected),
         }

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from streamgauge.model.incident import Incident
 from streamgauge.model.words import Health, Kind, Severity
 from streamgauge.web import words
-from streamgauge.web.format import NBSP, ago, plural, utc_short
+from streamgauge.web.format import NBSP, ago, duration, plural, rate, utc_short
 from streamgauge.web.pages.windows import is_flowing
+from streamgauge.web.ports import Expectation
 from streamgauge.web.ranges import HOUR_S
 from streamgauge.web.words import Sign
 
@@ -30,6 +31,8 @@ class Customers(NamedTuple):
     """There are more than were looked at."""
 
 
+NONE_WITHIN_H = 14 * 24
+"""A message expected more seldom than once in so many hours is none."""
 NOTHING_YET = Verdict(words.HEALTH[Health.UNKNOWN], "Nothing has arrived yet.")
 
 
@@ -99,3 +102,15 @@ def customer_verdict(
     if last_seen_at is None:
         return Verdict(words.HEALTH[Health.UNKNOWN], "No message was ever seen.")
     return Verdict(words.QUIET, f"Quiet for now: the last message came {ago(last_seen_at, now_s)}.")
+
+
+def habit_words(expectation: Expectation | None) -> str:
+    """What a customer usually sends at this hour of the week; empty while that is not known."""
+    if expectation is None:
+        return ""
+    per_hour = expectation.per_hour
+    if per_hour * NONE_WITHIN_H < 1:
+        return "usually sends nothing at this hour"
+    if per_hour < 60:
+        return f"usually sends one every {duration(HOUR_S / per_hour)}"
+    return f"usually sends {rate(per_hour / HOUR_S)} at this hour"

@@ -14,13 +14,13 @@ EDGE_S = 1.0
 
 
 def window_to(now_s: float) -> Range:
-    """The last five minutes."""
-    return Range(now_s - WINDOW_S, now_s + EDGE_S)
+    """The last five minutes, and not a second more: a report a minute then comes five times."""
+    return Range(now_s + EDGE_S - WINDOW_S, now_s + EDGE_S)
 
 
 def hour_to(now_s: float) -> Range:
     """The last hour."""
-    return Range(now_s - HOUR_S, now_s + EDGE_S)
+    return Range(now_s + EDGE_S - HOUR_S, now_s + EDGE_S)
 
 
 def chosen_window(recent: Overview, hourly: Overview) -> tuple[Overview, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -17,6 +18,13 @@ from starlette.types import ASGIApp
 
 from streamgauge.app.config import Server as ServerSettings
 from streamgauge.model.errors import ConfigError
+
+
+BACKLOG = 1024
+"""Connections that wait to be accepted, as far as the system allows."""
+MAX_CONNECTIONS = 10_000
+"""Connections at the same time, most of them idle: every router keeps some open. granian would stop
+at its backlog, and then not even answer `/health`."""
 
 
 def free_address(settings: ServerSettings) -> tuple[str, int]:
@@ -53,6 +61,8 @@ async def serve(application: ASGIApp, host: str, port: int, on_started: Callable
         interface="asgi",  # type: ignore[arg-type]  # the enum's value is what is documented
         log_enabled=False,
         websockets=False,
+        backlog=BACKLOG,
+        backpressure=_connections_allowed(),
         http1_settings=HTTP1Settings(),
     )
     loop = asyncio.get_running_loop()
@@ -62,6 +72,17 @@ async def serve(application: ASGIApp, host: str, port: int, on_started: Callable
     await _until_connectable(host, port, serving)
     on_started()
     await serving
+
+
+def _connections_allowed() -> int:
+    """As many as file descriptors allow; a quarter of them is left to the store."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        hard = max(soft, 2 * MAX_CONNECTIONS)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (hard, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    )
+    return max(min(MAX_CONNECTIONS, hard * 3 // 4), 1)
 
 
 async def _until_connectable(host: str, port: int, serving: asyncio.Task[None]) -> None:

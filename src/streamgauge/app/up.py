@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from streamgauge import __version__
 from streamgauge.app import wiring
 from streamgauge.app.auth import TokenGate
+from streamgauge.app.care import cares
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.judge import Judge
 from streamgauge.app.known_series import KnownSeries
@@ -40,8 +41,6 @@ from streamgauge.store import Store
 from streamgauge.web.application import create_app
 
 log = structlog.get_logger()
-
-KEEP_EVERY_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ async def _serve(configuration: Configuration, parts: Parts, address: tuple[str,
         await delivery.retire()
         stop = asyncio.Event()
         delivering = asyncio.create_task(delivery.run(stop))
-        caring = [asyncio.create_task(care) for care in (_retain(parts.store), _keep(parts.known))]
+        caring = [asyncio.create_task(care) for care in cares(parts.store, parts.known)]
         parts.watch.start()
         try:
             application = _application(configuration, parts)
@@ -135,23 +134,6 @@ async def _serve(configuration: Configuration, parts: Parts, address: tuple[str,
             await asyncio.to_thread(parts.watch.stop)
             stop.set()
             await delivering
-
-
-async def _retain(store: Store) -> None:
-    """Forget what is older than it has to be kept, now and every hour."""
-    while True:
-        try:
-            await asyncio.to_thread(store.retain)
-        except StoreError as error:
-            log.warning("old data could not be dropped; tried again in an hour", error=str(error))
-        await asyncio.sleep(3600)
-
-
-async def _keep(known: KnownSeries) -> None:
-    """Write down which series are known, every few minutes."""
-    while True:
-        await asyncio.sleep(KEEP_EVERY_S)
-        await asyncio.to_thread(known.save)
 
 
 def _application(configuration: Configuration, parts: Parts) -> ASGIApp:

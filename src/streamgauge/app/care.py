@@ -1,0 +1,65 @@
+"""What is done beside receiving and deciding, each in a loop of its own while we serve."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from streamgauge.app.known_series import KnownSeries
+from streamgauge.model.errors import StoreError
+from streamgauge.store import Store
+
+log = structlog.get_logger()
+
+RETAIN_EVERY_S = 3600.0
+KEEP_EVERY_S = 300.0
+TELL_EVERY_S = 5.0
+
+
+def cares(store: Store, known: KnownSeries) -> list[Coroutine[Any, Any, None]]:
+    """The loops, to be run as tasks and cancelled at the end."""
+    return [_retain(store), _keep(known), _tell(ProblemLog(store.problems))]
+
+
+async def _retain(store: Store) -> None:
+    """Forget what is older than it has to be kept, now and every hour."""
+    while True:
+        try:
+            await asyncio.to_thread(store.retain)
+        except StoreError as error:
+            log.warning("old data could not be dropped; tried again in an hour", error=str(error))
+        await asyncio.sleep(RETAIN_EVERY_S)
+
+
+async def _keep(known: KnownSeries) -> None:
+    """Write down which series are known, every few minutes."""
+    while True:
+        await asyncio.sleep(KEEP_EVERY_S)
+        await asyncio.to_thread(known.save)
+
+
+async def _tell(problems: ProblemLog) -> None:
+    while True:
+        problems.look()
+        await asyncio.sleep(TELL_EVERY_S)
+
+
+class ProblemLog:
+    """Logs what `/ready` says when it changes, for who reads logs and not probes."""
+
+    def __init__(self, problems: Callable[[], list[str]]) -> None:
+        self._problems = problems
+        self._told: list[str] = []
+
+    def look(self) -> None:
+        """One look; a problem is told when it begins, and that all is well when the last ends."""
+        found = self._problems()
+        for problem in found:
+            if problem not in self._told:
+                log.error("not ready", reason=problem)
+        if self._told and not found:
+            log.info("ready again")
+        self._told = found

@@ -1,8 +1,7 @@
 """Sums a segment's rows to what the rollup tables take; pure.
 
 It is done here and not by a materialized view because detection is fed by the same sums, and
-because the view with its two histograms was measured to cost two to three times the processor
-time (1 M lines, 3,379 series). Each rollup is one insert with a token of its own, so that a
+because a view that builds two histograms costs more processor time (docs/adr/0004). Each rollup is one insert with a token of its own, so that a
 segment sent again after a crash counts once.
 """
 

@@ -6,6 +6,7 @@ import { unitOf } from "./units.js";
 // Failures lie at the foot of a stack: on the base line even a thin band shows its course.
 const ORDER = ["expired", "dropped", "error", "retried", "filtered", "ok"];
 const DAY_S = 86400;
+const EVERY_S = [60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, DAY_S];
 const SERIES = 6;
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -27,7 +28,7 @@ export function optionOf(spec, answer) {
       min: answer.from * 1000,
       // The last point is the beginning of the last step: the line ends where the axis ends.
       max: Math.max(answer.to - spec.step, ...spec.marks.map(({ at }) => at)) * 1000,
-      splitNumber: 4,
+      minInterval: labelEvery(answer.to - answer.from) * 1000,
       axisLine: { lineStyle: { color: colour("border") } },
       axisTick: { show: false },
       axisLabel: { ...text, hideOverlap: true, formatter: (ms) => (isLong ? dayAndTime : clockTime)(ms / 1000) },
@@ -43,6 +44,9 @@ export function optionOf(spec, answer) {
     series: inOrder(answer.series).map((one, i) => seriesOf(spec, unit, one, i)),
   };
 }
+
+// Few enough instants that none has to be left out of the row.
+const labelEvery = (length) => EVERY_S.find((every) => every >= length / 5) ?? DAY_S;
 
 function seriesOf(spec, unit, { name, values }, place) {
   const tone = toneOf(name, place);

@@ -203,6 +203,7 @@ def test_numbers_that_are_not_known_say_so() -> None:
     ("evidence", "words"),
     [
         pytest.param({"p_value": 0.001}, "1 in 1,000", id="a small chance"),
+        pytest.param({"p_value": 1 / 11_345_097}, "1 in 11,000,000", id="no more exact than it is"),
         pytest.param({"p_value": 0.0}, "less than 1 in a trillion", id="none"),
         pytest.param({"backlog": 7}, "evidence on its page", id="no chance given"),
     ],

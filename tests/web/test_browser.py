@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
+from tests.web.browsing import DRAWN, PHONE, SHIFTS, UPDATE, Look, chromium_browser, violations
 from tests.web.served import served
 from tests.web.sites import NOW_S, Site, make_site, troubled_site
 
@@ -17,45 +14,16 @@ from streamgauge.model.errors import StoreError
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
-AXE = ROOT / "node_modules/axe-core/axe.min.js"
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--no-first-run",
-]  # fmt: skip
-DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 360, "height": 740}
 PAGES = [
     "/", "/customers", "/customers/dunder", "/incidents", "/incidents/inc-silence",
     "/incidents/inc-backlog", "/api/docs",
 ]  # fmt: skip
-SHIFTS = """() => {
-  window.shifts = [];
-  new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) {
-      window.shifts.push([entry.value, entry.sources.map((s) => s.node?.outerHTML?.slice(0, 120))]);
-    }
-  }).observe({ type: "layout-shift" });
-}"""
-UPDATE = """() => new Promise((done) => {
-  document.addEventListener("htmx:after:swap", () => setTimeout(done, 300), { once: true });
-  document.querySelector("main").dispatchEvent(new Event("every"));
-})"""
-DRAWN = """() => {
-  const figures = [...document.querySelectorAll("[data-chart]")];
-  const isDrawn = (f) => f.querySelector("canvas") && !f.querySelector("[data-note]").textContent;
-  return figures.every(isDrawn);
-}"""
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no chromium (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with chromium_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -69,38 +37,6 @@ def address(site: Site) -> Iterator[str]:
         yield address
 
 
-class Look:
-    """A page that keeps what went wrong on it."""
-
-    def __init__(self, browser: Browser, address: str, **options: Any) -> None:
-        self.context = browser.new_context(**{"viewport": DESKTOP, **options})
-        self.page: Page = self.context.new_page()
-        self.address = address
-        self.errors: list[str] = []
-        self.page.on("console", self._keep)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on(
-            "response",
-            lambda it: self.errors.append(f"{it.status} {it.url}") if it.status >= 400 else None,
-        )
-
-    def _keep(self, message: Any) -> None:
-        if message.type in {"error", "warning"}:
-            self.errors.append(message.text)
-
-    def open(self, path: str) -> Page:
-        self.page.goto(self.address + path, wait_until="load")
-        self.page.wait_for_function(DRAWN)
-        self.page.evaluate("document.fonts.ready")
-        return self.page
-
-    def __enter__(self) -> Look:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.close()
-
-
 def test_no_page_logs_an_error_or_breaks_a_rule_of_access(chromium: Browser, address: str) -> None:
     with Look(chromium, address) as look:
         for path in PAGES:
@@ -109,17 +45,6 @@ def test_no_page_logs_an_error_or_breaks_a_rule_of_access(chromium: Browser, add
                 page.emulate_media(color_scheme=theme)
                 assert violations(page) == [], (path, theme)
         assert look.errors == []
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds, each as `rule: element`."""
-    page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{rule['id']}: {node['html'][:160]} {node['failureSummary']}"
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
 
 
 def test_every_link_leads_to_a_page(chromium: Browser, address: str) -> None:
@@ -250,28 +175,6 @@ def test_focus_survives_an_update(chromium: Browser, site: Site, address: str) -
         site.clock.advance(5)
         page.evaluate(UPDATE)
         assert page.evaluate("document.activeElement.textContent") == "acme"
-
-
-@pytest.mark.parametrize(
-    ("name", "path", "theme"),
-    [
-        ("front-light", "/", "light"),
-        ("front-dark", "/", "dark"),
-        ("incident", "/incidents/inc-errors", "light"),
-    ],
-)
-def test_pictures_for_the_readme(
-    chromium: Browser, address: str, tmp_path: Path, name: str, path: str, theme: str
-) -> None:
-    """STREAMGAUGE_SCREENSHOTS=1 writes them to docs/images."""
-    is_asked = os.environ.get("STREAMGAUGE_SCREENSHOTS") == "1"
-    folder = ROOT / "docs/images" if is_asked else tmp_path
-    folder.mkdir(parents=True, exist_ok=True)
-    with Look(chromium, address, color_scheme=theme) as look:
-        page = look.open(path)
-        page.screenshot(path=folder / f"{name}.png", animations="disabled")
-        assert look.errors == []
-    assert 20_000 < (folder / f"{name}.png").stat().st_size <= 300_000
 
 
 def test_the_time_of_the_fakes_is_the_pages_time(chromium: Browser, address: str) -> None:

@@ -20,9 +20,9 @@ from examples.router.serving import find_free_port, serving
 
 DAYS = 7
 BODY_MINUTES = 60
-TAIL_STEPS = 2
+TAIL_STEPS = 6
 """The history's last minutes are reported as often as the live router does, so that the figures of
-the last minute are right from the start."""
+the last five minutes are right from the start."""
 LIVE_STEP_S = 5.0
 START_AHEAD_S = 3.0
 """Between deciding when the load starts and its start: time to write the history's last minute."""
@@ -43,9 +43,9 @@ class Play:
 
     def _on_page(self, page: Page) -> None:
         if page.action == "create":
-            self._terminal.say(f"paged: {page.priority} {page.message}")
+            self._terminal.say_briefly(f"paged: {page.priority} {page.message}")
         else:
-            self._terminal.say(f"pager told of the end ({page.action}): {page.message}")
+            self._terminal.say_briefly(f"pager told of the end: {page.message}")
 
     async def run(self, *, is_check: bool) -> bool:
         """Play until the check is done; without one, until cancelled.

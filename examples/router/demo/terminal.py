@@ -62,6 +62,14 @@ class Terminal:
         """Something happened."""
         self._print(Text(f"{time.strftime('%H:%M:%S')}  ", "dim").append(text, "default"))
 
+    def say_briefly(self, text: str) -> None:
+        """Something happened; in a terminal one line of it, as the panel below says it in full."""
+        line = Text(f"{time.strftime('%H:%M:%S')}  ", "dim").append(text, "default")
+        if self.console.is_terminal:
+            self.console.print(line, no_wrap=True, overflow="ellipsis")
+        else:
+            self._print(line)
+
     def fail(self, text: str) -> None:
         """Something of the set-up failed."""
         self._print(Text("demo: ", "bold red").append(text, "default"))

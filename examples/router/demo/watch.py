@@ -41,7 +41,8 @@ class Watch:
         key = (incident["id"], is_closed)
         affected = set(incident.get("affected") or ())
         if key not in self._told:
-            self._terminal.incident(incident, "closed" if is_closed else "opened")
+            ever = {"affected": sorted(affected | self.named[incident["id"]])}
+            self._terminal.incident(incident | ever, "closed" if is_closed else "opened")
         elif affected - self.named[incident["id"]]:
             self._terminal.say(f"more are affected: {incident['summary']}")
         self._told.add(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from urllib.parse import quote
 
@@ -32,7 +33,10 @@ def certainty(incident: Json) -> str:
 
 
 def _chance(value: float) -> str:
-    return f"1 in {1 / value:,.0f}" if value > 1e-12 else "less than 1 in a trillion"
+    if value <= 1e-12:
+        return "less than 1 in a trillion"
+    odds = 1 / value
+    return f"1 in {round(odds, 1 - math.floor(math.log10(odds))):,.0f}"
 
 
 def incident_link(base_url: str, incident: Json) -> str:

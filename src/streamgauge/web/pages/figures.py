@@ -55,7 +55,7 @@ def tiles_of(
 def _throughput(now: Overview) -> Tile:
     note = f"{formats.count(now.messages)} ended" if now.messages else "none ended"
     if now.received is not None:
-        note += f", {formats.count(now.received)} came in"
+        note = f"{formats.count(now.received)} in, {note}"
     return Tile("Messages", (("", formats.rate(now.messages_per_second)),), note)
 
 

@@ -202,7 +202,3 @@ def section(asked: list[Asked], lines: int, customers: int, days: int) -> str:
     late = [one.name for one in asked if one.at(95) > one.goal_ms]
     verdict = f"Missed at p95: {', '.join(late)}." if late else "Every goal is reached at p95."
     return "\n".join([*text, "", verdict, ""])
-
-
-if __name__ == "__main__":
-    print(pages_text())

@@ -19,7 +19,6 @@ from starlette.types import ASGIApp
 from streamgauge.app.config import Server as ServerSettings
 from streamgauge.model.errors import ConfigError
 
-
 BACKLOG = 1024
 """Connections that wait to be accepted, as far as the system allows."""
 MAX_CONNECTIONS = 10_000

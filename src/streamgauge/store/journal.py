@@ -75,7 +75,7 @@ class Journal:
             first_seq: Where counting starts in an empty folder.
             file_max_bytes: A file this large is followed by a new one.
         """
-        self._folder, self._max_bytes, self._held_max_bytes = folder, max_bytes, held_max_bytes
+        self._folder, self.max_bytes, self._held_max_bytes = folder, max_bytes, held_max_bytes
         self.keys = keys
         self.files = JournalFiles(folder, fsync, file_max_bytes)
         self.appended = threading.Condition()
@@ -145,9 +145,9 @@ class Journal:
         return True
 
     def _check_budget(self, size: int) -> None:
-        if self._waiting_bytes + size > self._max_bytes:
+        if self._waiting_bytes + size > self.max_bytes:
             raise Overloaded(
-                f"the journal holds {self._waiting_bytes} of {self._max_bytes} bytes of lines "
+                f"the journal holds {self._waiting_bytes} of {self.max_bytes} bytes of lines "
                 "waiting for the engine; send again later",
                 retry_after_s=RETRY_AFTER_S,
             )

@@ -24,6 +24,7 @@ from streamgauge.store.journal import Journal
 from streamgauge.store.journalfiles import disk_error
 from streamgauge.store.lock import FolderLock
 from streamgauge.store.migrate import migrate
+from streamgauge.store.numbers import numbers
 from streamgauge.store.retention import retain
 from streamgauge.store.retrykeys import RetryKeys
 from streamgauge.store.scratch import Scratch
@@ -36,8 +37,8 @@ AHEAD_S = 3600.0
 """How far ahead of our clock a line may be stamped (DESIGN section 4)."""
 ROOM_BYTES = 1024**2
 """A disk that was full has room again with so much free."""
-STALLED_FLUSH_S = 1.0
-"""How long the end waits for an engine that refuses: its lines are safe in the journal."""
+CLOSING_LOOK_S = 1.0
+"""The end does not wait longer for an engine that refuses: its lines are safe in the journal."""
 HISTORY_PATIENCE_S = 60.0
 """How long `history` waits for the segment in hand."""
 
@@ -121,7 +122,9 @@ class Store:
         What could not be inserted stays in the journal.
         """
         if self._writer is not None:
-            self._writer.flush(flush_timeout_s if not self._writer.problem else STALLED_FLUSH_S)
+            for _ in range(math.ceil(flush_timeout_s / CLOSING_LOOK_S)):
+                if self._writer.flush(CLOSING_LOOK_S) or self._writer.problem:
+                    break
             self._writer.stop()
         self._release()
 
@@ -277,23 +280,7 @@ class Store:
         """Numbers about the store itself, for `/metrics`."""
         if self._writer is None or self._journal is None:
             return {}
-        bodies, lines = self._journal.pending()
-        return {
-            "journal_bytes": float(self._journal.files.size_bytes),
-            "journal_waiting_bytes": float(self._journal.waiting_bytes),
-            "journal_max_bytes": float(self._settings.journal_max_bytes),
-            "journal_files": float(self._journal.files.count),
-            "set_aside_rows_total": float(self._aside.row_count),
-            "is_stalled": float(bool(self._writer.problem)),
-            "journal_damaged_bytes": float(self._journal.files.damaged_bytes),
-            "waiting_bodies": float(bodies),
-            "waiting_lines": float(lines),
-            "inserted_lines_total": float(self._writer.inserted_lines),
-            "segments_total": float(self._writer.segment_count),
-            "engine_errors_total": float(self._writer.error_count),
-            "retry_keys": float(len(self._journal.keys)),
-            "feed_rows": float(self._feed.row_count),
-        }
+        return numbers(self._journal, self._writer, self._feed, self._aside)
 
     def _opened_journal(self) -> Journal:
         if self._journal is None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.alert.incident_world import World, finding
 
+from streamgauge.model.change import Action
 from streamgauge.model.finding import Finding
 from streamgauge.model.words import Kind, Severity
 
@@ -163,3 +166,21 @@ def test_the_timeline_is_numbered_by_the_sequence() -> None:
     (incident,) = world.open.values()
     assert [entry.action for entry in incident.timeline] == ["opened", "closed", "reopened"]
     assert incident.sequence == 3
+
+
+def test_a_closed_incident_names_everyone_it_ever_hurt_those_hurt_last_first() -> None:
+    world = World()
+    first, last = finding(affected=3), finding(affected=1)
+    world.turn(0.0, [first])
+    world.turn(10.0, [replace(last, affected=("tenant-2",))])
+    world.turn(20.0, [])
+    (incident,) = world.incidents.values()
+    assert incident.affected == ("tenant-2", "tenant-0", "tenant-1")
+
+
+def test_growth_is_told_also_when_the_severity_falls_in_the_same_turn() -> None:
+    world = World()
+    world.turn(0.0, [finding(severity=Severity.P2, affected=1)])
+    (change,) = world.turn(10.0, [finding(severity=Severity.P3, affected=5)])
+    assert change.notify is Action.UPDATE
+    assert world.turn(20.0, [finding(severity=Severity.P3, affected=5)]) == []

@@ -63,6 +63,10 @@ class Fleet:
     failed: np.ndarray
     start: int = START
     reason: dict[int, str] = field(default_factory=dict)
+    outcome: dict[int, str] = field(default_factory=dict)
+    """What `failed` counts of a sender, where it is not errors."""
+    seconds: np.ndarray | None = None
+    """[senders, minutes]: second of each minute in which lines are stamped, if not `stamp_s`."""
     stamp_s: float = 0.0
     """Second of the minute in which lines are stamped."""
 
@@ -111,15 +115,21 @@ class Fleet:
         flows = [s.flow for s in self.senders]
         columns = {tag: _tag([str(getattr(f, tag)) for f in flows], who) for tag in TAGS}
         reasons = [self.reason.get(i, "") if outcome == "error" else "" for i in range(len(flows))]
+        outcomes = [
+            outcome if outcome == "ok" else self.outcome.get(i, outcome) for i in range(len(flows))
+        ]
+        second = np.full(len(who), self.stamp_s)
+        if self.seconds is not None:
+            second = self.seconds[who, first + when]
         return pa.table(
             {
                 "minute": pa.array(minute, pa.int64()),
                 **columns,
-                "outcome": _tag([outcome], np.zeros(len(who), np.int64)),
+                "outcome": _tag(outcomes, who),
                 "reason": _tag(reasons, who),
                 "count": pa.array(counts[who, when].astype(np.uint64)),
                 "last_ns": pa.array(
-                    (minute * 60_000_000_000 + int(self.stamp_s * 1e9)).astype(np.int64)
+                    (minute * 60_000_000_000 + (second * 1e9).astype(np.int64)).astype(np.int64)
                 ),
             }
         )

@@ -11,6 +11,7 @@ import pyarrow as pa
 from fleet import DAY, Fleet, Sender, make, queue_table, steady
 
 from streamgauge.model.flow import Flow
+from streamgauge.model.words import Suspected
 
 WEEK_LEARNED = 7 * DAY
 
@@ -27,6 +28,8 @@ class Case:
     errors: set[str] = field(default_factory=set)
     backlog: set[str] = field(default_factory=set)
     blind: bool = False
+    suspected: Suspected | None = None
+    """Whose side every finding is on; None: not asked."""
     wait_s: float = 2.0
     """How long after the last line's stamp the question is asked."""
     queues: Callable[[int], pa.Table] | None = None
@@ -119,6 +122,19 @@ def _three_of_three() -> Fleet:
     return fleet
 
 
+def _filtered_instead() -> Fleet:
+    fleet = fans_out(6, WEEK_LEARNED + 30)
+    lost = of(fleet, tenant="t02", integration="s3")
+    before = Sender(Flow("t02", "web", "s3", "main", "processed"), 600.0)
+    at = len(fleet.senders)
+    fleet.senders.append(before)
+    fleet.ok = np.vstack([fleet.ok, np.zeros((1, fleet.minutes), np.int64)])
+    fleet.failed = np.vstack([fleet.failed, np.zeros((1, fleet.minutes), np.int64)])
+    fleet.failed[at, -20:] = 10
+    fleet.outcome[at] = "filtered"
+    return fleet.silence(lost, -20)
+
+
 def _one_of_one() -> Fleet:
     fleet = fans_out(6, WEEK_LEARNED + 10)
     who = of(fleet, tenant="t04", integration="s3")
@@ -198,6 +214,9 @@ CASES = [
          _customer_stops, WEEK_LEARNED, silence={"silence/t02/*/*/*/"}),
     Case("a customer's messages are received but not delivered to one integration",
          _integration_of_one_stops, WEEK_LEARNED, silence={"silence/t02/*/s3/*/"}),
+    Case("a customer's filter takes everything out: the filter is suspected",
+         _filtered_instead, WEEK_LEARNED, silence={"silence/t02/*/s3/*/"},
+         suspected=Suspected.FILTER),
     Case("an integration stops for all: one silence of the integration",
          _integration_stops, WEEK_LEARNED, silence={"silence/*/*/s3/*/"}),
     Case("one source stops while its sibling speaks: the customer's source",

@@ -289,3 +289,56 @@ def test_a_received_customer_without_deliveries_is_not_the_customers_fault() -> 
     (found,) = watch.open.values()
     assert found.suspected is Suspected.INTEGRATION
     assert "still received" in found.summary
+
+
+def test_one_report_a_minute_at_any_second_is_missed_by_whole_minutes() -> None:
+    """Two minutes of a random sender may lie three minutes apart: that was told as silence."""
+    rng = np.random.default_rng(8)
+    senders = [
+        Sender(Flow(f"t{i:02d}", "web", "ga4", "main", "delivered"), 300.0) for i in range(20)
+    ]
+    fleet = make(senders, 3 * DAY + 30)
+    fleet.ok[7] = np.maximum(fleet.ok[7], 1)
+    fleet.seconds = rng.uniform(0.0, 59.9, fleet.ok.shape)
+    last, back = 3 * DAY + 5, 3 * DAY + 8
+    fleet.ok[7, last + 1 : back] = 0
+    fleet.seconds[7, last], fleet.seconds[7, back] = 1.0, 58.0
+    fleet.ok[7, back + 6 :] = 0
+    watch = learned(fleet, 3 * DAY).run(fleet, 3 * DAY, 3 * DAY + 30)
+    (opened_at, opened), *more = watch.opened
+    assert opened.scope == Scope(tenant="t07")
+    assert not more
+    assert 0.0 < opened_at - 60.0 * (fleet.start + back + 6) <= 300.0
+
+
+def test_an_integrations_incident_names_to_its_end_who_failed() -> None:
+    senders = [Sender(Flow(f"t{i}", "web", "ga4", "main", "delivered"), 600.0) for i in range(8)]
+    fleet = make(senders, WEEK_LEARNED + 40)
+    fleet.fail([1], WEEK_LEARNED + 5, WEEK_LEARNED + 15, 0.9)
+    fleet.fail([4], WEEK_LEARNED + 5, WEEK_LEARNED + 25, 0.9)
+    watch = learned(fleet, WEEK_LEARNED).run(fleet, WEEK_LEARNED, WEEK_LEARNED + 40, ticks=2)
+    ((_, closed),) = watch.closed
+    assert set(closed.affected) == {"t1", "t4"}
+    assert "fails for 2 of 8 customers" in closed.summary
+    assert "1 of them is well again." in closed.summary
+
+
+def test_a_common_cause_told_before_a_restart_is_not_told_by_customer_after_it() -> None:
+    fleet = fans_out(6, WEEK_LEARNED + 30)
+    fleet.silence(of(fleet, tenant={"t01", "t02"}, integration="s3"), -20)
+    first = learned(fleet, WEEK_LEARNED).run(fleet, WEEK_LEARNED, WEEK_LEARNED + 30)
+    (key,) = first.open
+    assert key == "silence/*/*/s3/*/"
+    fleet.ok[of(fleet, tenant="t02", integration="s3"), -8:] = 10  # one of the two is back
+    again = learned(fleet, WEEK_LEARNED + 30)
+    again.detector.restore([(key, first.open[key].since)])
+    again.ask(fleet.end_s - 10.0)
+    assert set(again.open) == {key}
+
+
+def test_errors_that_ended_while_we_were_away_say_why_they_are_over() -> None:
+    fleet = fans_out(6, WEEK_LEARNED)
+    watch = learned(fleet, WEEK_LEARNED)
+    watch.detector.restore([("errors/t02/*/s3/*/", fleet.end_s - 7200.0)])
+    (found,) = watch.ask(fleet.end_s)
+    assert found.over_reason.startswith("fewer fail than would be told anew")

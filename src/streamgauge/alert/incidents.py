@@ -107,8 +107,11 @@ def _begun(
 def _continued(
     incident: Incident, finding: Finding, now: float, policy: IncidentPolicy
 ) -> Change | None:
-    return (
-        transitions.severity_changed(incident, finding, now)
-        or transitions.grown(incident, finding, now, policy)
+    severity = transitions.severity_changed(incident, finding, now)
+    if severity and severity.notify:
+        return severity
+    return (  # what people must be told goes before what is only written down
+        transitions.grown(incident, finding, now, policy)
+        or severity
         or transitions.refreshed(incident, finding, policy)
     )

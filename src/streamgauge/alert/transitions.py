@@ -70,13 +70,14 @@ def reopened_if_worse(held: Incident, finding: Finding, now: float) -> Change | 
 def _reopened(
     last: Incident, finding: Finding, reason: ChangeReason, text: str, now: float
 ) -> Change:
+    after = _with_finding(last, finding)
     incident = replace(
-        _with_finding(last, finding),
+        after,
         state=IncidentState.OPEN,
         closed_at=None,
         is_held=False,
         told_severity=finding.severity,
-        told_affected_count=len(finding.affected),
+        told_affected_count=len(after.affected),
     )
     return moved_on(incident, reason, TimelineEntry(now, "reopened", DETECTOR, text), Action.CREATE)
 
@@ -109,7 +110,7 @@ def severity_changed(incident: Incident, finding: Finding, now: float) -> Change
     if not is_worse(finding.severity, incident.told_severity or incident.severity):
         reason = ChangeReason.SEVERITY_ROSE if has_risen else ChangeReason.SEVERITY_FELL
         return moved_on(after, reason, entry, None)
-    told = replace(after, told_severity=finding.severity, told_affected_count=len(finding.affected))
+    told = replace(after, told_severity=finding.severity, told_affected_count=len(after.affected))
     return moved_on(told, ChangeReason.SEVERITY_ROSE, entry, Action.UPDATE)
 
 
@@ -117,11 +118,12 @@ def grown(
     incident: Incident, finding: Finding, now: float, policy: IncidentPolicy
 ) -> Change | None:
     """It hurts far more tenants than anyone was told."""
-    count, told = len(finding.affected), incident.told_affected_count
+    after = _with_finding(incident, finding)
+    count, told = len(after.affected), incident.told_affected_count
     if count < policy.growth_factor * told or count - told < policy.growth_min:
         return None
     text = f"affects {count} customers, was {told}"
-    after = replace(_with_finding(incident, finding), told_affected_count=count)
+    after = replace(after, told_affected_count=count)
     entry = TimelineEntry(now, "updated", DETECTOR, text)
     return moved_on(after, ChangeReason.AFFECTS_MORE, entry, Action.UPDATE)
 
@@ -156,7 +158,10 @@ def _is_number(value: object) -> bool:
 
 
 def _with_finding(incident: Incident, finding: Finding) -> Incident:
-    """The incident with what the finding says now; it began at the earliest time ever told."""
+    """The incident with what the finding says now.
+
+    It began at the earliest time ever told, and names everyone it ever hurt, those hurt now first.
+    """
     return replace(
         incident,
         severity=finding.severity,
@@ -164,5 +169,5 @@ def _with_finding(incident: Incident, finding: Finding) -> Incident:
         since=min(incident.since, finding.since),
         summary=finding.summary,
         evidence=dict(finding.evidence),
-        affected=finding.affected,
+        affected=tuple(dict.fromkeys((*finding.affected, *incident.affected))),
     )

@@ -55,11 +55,14 @@ class Queue:
     why: str = ""
     good_minutes: int = 0
     judged_minute: int = -1
+    is_fresh: bool = False
+    """Whether something was reported since the last turn."""
 
     def put(self, minute: int, values: Floats) -> None:
         """Take the last values of a minute; older reports than are kept are dropped."""
         if self.minutes and minute < self.minutes[0] and len(self.minutes) >= _KEPT:
             return
+        self.is_fresh = True
         place = int(np.searchsorted(self.minutes, minute))
         if place < len(self.minutes) and self.minutes[place] == minute:
             known = self.values[place]
@@ -137,7 +140,9 @@ class Backlogs:
         found = []
         minute = int(watermark // 60)
         for queue in self._queues.values():
-            if not is_blind and queue.minutes:
+            # Of a queue with nothing open, the same reports tell the same.
+            if not is_blind and queue.minutes and (queue.is_fresh or queue.open_since is not None):
+                queue.is_fresh = False
                 self._turn(queue, minute)
             if queue.open_since is not None and queue.minutes:
                 found.append(self._finding(queue, now))

@@ -156,7 +156,7 @@ class Detector:
         self._silences = Silences(
             self._levels, self._sums, self._habit, self._evidence, self._expectations
         )
-        self._fold = Fold(self._levels, lambda: self._habit.mean_rate)
+        self._fold = Fold(self._levels, self._sums, lambda: self._habit.mean_rate)
         self._errors = Errors(self._levels, self._sums, self._expectations)
         self._backlogs = Backlogs()
         self._blindness = Blindness()
@@ -226,6 +226,7 @@ class Detector:
             self._told.restore(_remembered(key, since))
             if key in by_key:
                 self._silences.restore(by_key[key], since)
+        self._fold.restore(self._to_restore)
         self._errors.restore(self._to_restore)
         self._backlogs.restore(self._to_restore)
         self._to_restore.clear()

@@ -8,7 +8,8 @@ of its integration look bad too, so that the wider one can be told instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ from streamgauge.model.words import Kind, Severity, Suspected
 if TYPE_CHECKING:
     from streamgauge.detect.errors import Failing
 
+_NOBODY: Mapping[int, Failing] = MappingProxyType({})
 HOLD_S = 40.0
 HOLD_WHILE_OTHERS_S = 120.0
 _SUSPICIOUS_NATS = 2.0
@@ -54,6 +56,7 @@ def fold_errors(
     levels: Levels,
     reasons: Reasons,
     now: float,
+    well: Mapping[int, Failing] = _NOBODY,
 ) -> list[Finding]:
     """The fewest findings that explain every failing group.
 
@@ -64,8 +67,9 @@ def fold_errors(
         levels: names and members of groups.
         reasons: why messages failed.
         now: epoch seconds.
+        well: customers of a told integration that failed and are well again.
     """
-    fold = _Fold(open_, suspicious, told, levels, reasons, now)
+    fold = _Fold(open_, suspicious, told, levels, reasons, now, well)
     return fold.findings()
 
 
@@ -78,7 +82,9 @@ class _Fold:
         levels: Levels,
         reasons: Reasons,
         now: float,
+        well: Mapping[int, Failing],
     ) -> None:
+        self._well = well
         self._open, self._suspicious, self._told = open_, suspicious, told
         self._levels, self._reasons, self._now = levels, reasons, now
         self._found: list[Finding] = []
@@ -134,7 +140,9 @@ class _Fold:
         members = [m for m in failing if m not in self._done]
         is_told = bool(members) and error_key(self._names(group)) in self._told
         if len(members) >= 2 or is_told or (not failing and group in self._open):
-            self._tell(group, members or [group], members)
+            again = [m for m in self._levels.members.get(group, {}) if m in self._well]
+            again = [m for m in again if m not in members]
+            self._tell(group, [*members, *again] or [group], members)
         elif members and not self._is_held(members[0], self._siblings(group, members[0])):
             self._tell(members[0], members, [])
         self._done |= {group, *members}
@@ -163,7 +171,8 @@ class _Fold:
         return age < (HOLD_WHILE_OTHERS_S if others else HOLD_S)
 
     def _tell(self, group: int, shown: list[int], covered: Iterable[int]) -> None:
-        failing = sorted((self._open[g] for g in shown), key=lambda f: -f.failed)
+        shown_now = [self._open.get(g) or self._well[g] for g in shown]
+        failing = sorted(shown_now, key=lambda f: -f.failed)
         names = self._names(group)
         since = min(f.since for f in failing)
         flows = _flows_of(self._levels, [self._names(f.group) for f in failing])
@@ -212,11 +221,13 @@ class _Fold:
         since = min(f.since for f in failing)
         usual = max(f.usual for f in failing)
         mostly = f", mostly “{top[0][0]}”" if top else ""
+        well = sum(f.group not in self._open for f in failing)
+        again = f" {well} of them {'is' if well == 1 else 'are'} well again." if well else ""
         return (
             f"{self._who(names, affected)} since {at_utc(since, self._now)}: "
             f"{number(failed)} of {number(total)} failed ({share(failed / max(total, 1))})"
             f"{mostly}; usually {share(usual)} or less."
-            f"{self._others(names, affected)}"
+            f"{again}{self._others(names, affected)}"
         )
 
     def _who(self, names: Names, affected: tuple[str, ...]) -> str:

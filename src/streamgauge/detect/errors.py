@@ -23,7 +23,7 @@ from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.error_fold import error_key, fold_errors, overlap
 from streamgauge.detect.error_habit import ErrorHabit, ends
 from streamgauge.detect.expectations import Expectations
-from streamgauge.detect.levels import Level, Levels
+from streamgauge.detect.levels import Level, Levels, Names
 from streamgauge.detect.sentences import at_utc, share
 from streamgauge.detect.silence import FALSE_PAGES_AT_LEAST, FALSE_PAGES_PER_1000_FLOWS
 from streamgauge.detect.sums import Sums
@@ -76,6 +76,10 @@ class Errors:
         self._recovered: dict[str, float] = {}
         """When a customer of an integration was last found well again."""
         self._told: set[str] = set()
+        self._restored: set[str] = set()
+        """Keys told before a restart, until the first turn after it."""
+        self._well: dict[int, Failing] = {}
+        """Customers of integrations that are told, which are well again: part of the incident."""
 
     def forget(self) -> None:
         """Habits changed."""
@@ -83,11 +87,16 @@ class Errors:
 
     def restore(self, since_by_key: dict[str, float]) -> None:
         """What was told before a restart is told without waiting."""
-        self._told |= {key for key in since_by_key if key.startswith(f"{Kind.ERRORS}/")}
+        self._restored = {key for key in since_by_key if key.startswith(f"{Kind.ERRORS}/")}
+        self._told |= self._restored
 
     def judge(self, watermark: float, now: float, is_blind: bool) -> list[Finding]:
         """The findings that hold; while blind nothing closes."""
-        self.ended = {}
+        self.ended = {
+            key: f"fewer fail than would be told anew, seen at {at_utc(watermark, now)}"
+            for key in self._restored
+        }
+        self._restored = set()
         minute = int(watermark // 60)
         if not self.open and self._sums.newest_failed_minute <= minute - WINDOW:
             return []
@@ -97,9 +106,16 @@ class Errors:
         if not is_blind:
             self._close_quiet(minute, now)
         found = fold_errors(
-            self.open, self._suspicious, self._told, self._levels, self._sums.reasons, now
+            self.open,
+            self._suspicious,
+            self._told,
+            self._levels,
+            self._sums.reasons,
+            now,
+            self._well,
         )
         self._told = {finding.key for finding in found}
+        self._well = {g: f for g, f in self._well.items() if self._key_above(g) in self._told}
         return found
 
     def _score(self, minute: int, watermark: float, now: float) -> Floats:
@@ -214,19 +230,22 @@ class Errors:
 
     def _close(self, failing: Failing, minute: int, now: float) -> None:
         del self.open[failing.group]
+        if self._is_delivery(failing.group) and self._key_above(failing.group) in self._told:
+            self._well[failing.group] = failing
         self._closed_minute[failing.group] = minute
         reason = (
             f"failures are back to usual ({share(failing.usual)} or less) at {at_utc(now, now)}"
         )
         names = self._levels.groups[failing.group]
-        if names.integration:
-            self._recovered[names.integration] = now
         self.ended[error_key(names)] = reason
         if names.integration:
-            above = names._replace(
-                level=Level.INTEGRATION, tenant=None, source=None, pipeline=None, stage=None
-            )
-            self.ended.setdefault(error_key(above), reason)
+            self._recovered[names.integration] = now
+            self.ended.setdefault(self._key_above(failing.group), reason)
+
+    def _key_above(self, group: int) -> str:
+        """The key of the integration that a group belongs to."""
+        integration = self._levels.groups[group].integration
+        return error_key(Names(Level.INTEGRATION, None, None, integration))
 
 
 def _may_fire(failed: Floats, total: Floats, usual: Floats) -> Bools:

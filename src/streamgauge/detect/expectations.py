@@ -40,9 +40,6 @@ class Expectations:
     declared: tuple[Declared, ...] = ()
     retired: tuple[Scope, ...] = ()
     """Every flow inside one of these scopes is not expected any more."""
-    interval_min_s: float = 1.0
-    interval_max_s: float = 3600.0
-    """Senders report at an interval of their own within these bounds (DESIGN section 4)."""
 
     def is_retired(self, names: Names) -> bool:
         """Whether a retired scope holds these names."""

@@ -14,6 +14,7 @@ from streamgauge.detect.levels import Channel, Level, Levels, Names
 from streamgauge.detect.sentences import count_of, named
 from streamgauge.detect.silence_words import DONE, WHAT, evidence, key, key_of, sentence
 from streamgauge.detect.silences import Silence
+from streamgauge.detect.sums import Sums
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import PLATFORM, Scope
 from streamgauge.model.words import Kind, Severity, Suspected
@@ -24,10 +25,14 @@ _SAME_ONSET_S = 300.0
 class Fold:
     """Findings of silences."""
 
-    def __init__(self, levels: Levels, mean_rate: Callable[[], Floats]) -> None:
-        self._levels, self._mean_rate = levels, mean_rate
+    def __init__(self, levels: Levels, sums: Sums, mean_rate: Callable[[], Floats]) -> None:
+        self._levels, self._sums, self._mean_rate = levels, sums, mean_rate
         self._told: set[str] = set()
         """Keys of common causes told at the last turn: those stay one finding to their end."""
+
+    def restore(self, keys: Iterable[str]) -> None:
+        """Common causes that were told before a restart stay one finding."""
+        self._told |= {name for name in keys if name.startswith(f"{Kind.SILENCE}/*/")}
 
     def findings(self, open_: dict[int, Silence], watermark: float, now: float) -> list[Finding]:
         """The fewest findings that explain every silence of `open_`."""
@@ -141,7 +146,8 @@ class Fold:
     def _one(self, silence: Silence, watermark: float, now: float) -> Finding:
         names = self._names(silence)
         affected = tuple(self._levels.tenants_of(silence.group))
-        suspected = self._suspect(names)
+        is_filtered = self._is_filtered(silence)
+        suspected = Suspected.FILTER if is_filtered else self._suspect(names)
         what = WHAT[names.level](names)
         return Finding(
             Kind.SILENCE,
@@ -150,7 +156,11 @@ class Fold:
             suspected,
             silence.since,
             sentence(what, silence.since, silence.expected, silence.per_hour, watermark, now)
-            + self._hint(names, affected),
+            + (
+                " Its messages are filtered instead."
+                if is_filtered
+                else self._hint(names, affected)
+            ),
             evidence([silence], watermark),
             affected,
         )
@@ -161,6 +171,25 @@ class Fold:
         if names.level in {Level.TENANT_INTEGRATION, Level.INTEGRATION}:
             return Suspected.INTEGRATION
         return Suspected.PLATFORM
+
+    def _is_filtered(self, silence: Silence) -> bool:
+        """Whether filters took out at least half of what is missing; they may do so before the
+        message is bound for an integration.
+        """
+        names = self._names(silence)
+        if names.level not in {Level.TENANT_INTEGRATION, Level.INTEGRATION, Level.FLOW}:
+            return False
+        before = [
+            group
+            for flow in ({*self._levels.flows} if names.tenant else ())
+            if flow.tenant == names.tenant
+            and not flow.integration
+            and (group := self._levels.find(Names(Level.FLOW, *flow))) is not None
+        ]
+        rows = [row for g in {silence.group, *before} for row in self._levels.rows_of(g)]
+        return self._sums.filtered_since(rows, int(silence.since // 3600)) >= max(
+            0.5 * silence.expected, 1.0
+        )
 
     def _hint(self, names: Names, affected: tuple[str, ...]) -> str:
         """What still speaks, which tells whose side it is on."""

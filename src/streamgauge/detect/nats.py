@@ -18,12 +18,15 @@ def minute_nats_of(activity: Floats, rate: Floats, hours: Floats, bucket: Floats
     """Nats [168, rows] of a minute without a message, from "was there one in this minute at all".
 
     The share of active minutes is never taken for surer than history allows (Jeffreys: half a miss
-    in all of it), less if minutes hold many messages each (geometric counts: 1/(1 + mean)).
+    in all of it), less if none was ever missed and minutes hold many messages each (geometric
+    counts: 1/(1 + mean)).
     """
     buckets = 60.0 * hours / bucket
-    share = np.minimum(activity * bucket / 60.0, 1.0) * (buckets + 0.5) / (buckets + 1.0)
+    seen = np.minimum(activity * bucket / 60.0, 1.0)
+    share = seen * (buckets + 0.5) / (buckets + 1.0)
     dense = share > 0.99
-    extra = np.where(dense & (bucket <= 1.0), np.log1p(rate / 60.0), 0.0)
+    missed = (1.0 - seen) * buckets
+    extra = np.where(dense & (bucket <= 1.0), np.log1p(rate / 60.0) / (1.0 + missed), 0.0)
     return (-np.log1p(-share) + extra) / bucket
 
 

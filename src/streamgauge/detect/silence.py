@@ -3,7 +3,8 @@
 Evidence since a row's last message, over seen time only:
 
 1. Nothing counts until its next report is due (last stamp + 2 usual intervals), and then from one
-   interval after the last stamp.
+   interval after the last stamp. Of a sender that reports once in each minute, but at any second of
+   it, whole minutes count.
 2. Per hour, the weaker of two tests: r·ln(1 + Λ/r) for Λ messages expected (negative binomial),
    and the same for "was there a message in this minute at all", which clumps cannot fool. Where a
    report comes 99 times of 100 the second is enough: one line a minute is no Poisson process.
@@ -36,6 +37,8 @@ _BAR_LOWEST = 7.0
 UNSEEN_NATS = 4.0
 _STAGGER_S = 10.0
 """Senders that report in the same second arrive some seconds apart."""
+_END_STAMP_S = 2.5
+_ONCE_A_MINUTE_S = 18.0
 _ACTIVE_MINUTES_NEEDED = 6
 _PEAK_MARGIN = 1.4
 """New quiet must speak this much louder than any of the past."""
@@ -65,7 +68,30 @@ class SilenceEvidence:
     def interval_s(self, rows: Ints) -> Floats:
         """The usual time [rows] between reports."""
         minutes = self._habit.interval_s[rows]
-        return np.where(minutes <= 61.0, np.minimum(self._sums.tail_s[rows], 60.0), minutes)
+        return np.where(minutes <= 61.0, self._within_minute_s(rows), minutes)
+
+    def _within_minute_s(self, rows: Ints) -> Floats:
+        """The time [rows] between reports of those that report in every minute.
+
+        Stamps at the same second each time: what is left of the minute is the interval, unless it
+        is nothing: then the end of an interval is stamped, and how long that is does not show.
+        Stamps at any second: n of them leave 1/(n + 1) of the minute.
+        """
+        tail = np.clip(self._sums.tail_s[rows], 0.0, 60.0)
+        fixed = np.where(tail > _END_STAMP_S, tail, 60.0)
+        anywhere = 60.0 * tail / np.maximum(60.0 - tail, 1.0)
+        return np.minimum(np.where(self._is_anywhere(rows), anywhere, fixed), 60.0)
+
+    def _is_anywhere(self, rows: Ints) -> Bools:
+        """Whether the last stamp [rows] of a minute stands at any second of it."""
+        tail = self._sums.tail_s[rows]
+        spread = self._sums.tail_square[rows] - tail**2
+        return np.asarray(spread > np.maximum((0.35 * tail) ** 2, 1.0))
+
+    def _counts_whole_minutes(self, rows: Ints) -> Bools:
+        """Whether [rows] one report comes in each minute, at any second of it."""
+        once = self._sums.tail_s[rows] >= _ONCE_A_MINUTE_S
+        return np.asarray(once & self._is_anywhere(rows) & (self._habit.interval_s[rows] <= 61.0))
 
     def due(self, rows: Ints, watermark: float) -> Bools:
         """Which of `rows` should have reported again by now."""
@@ -80,7 +106,9 @@ class SilenceEvidence:
         stale = (self._until_hour[rows] != hour) | (self._last_s[rows] != last)
         if stale.any():
             self._remember(rows[stale], hour)
-        here, is_unseen = self._of_hour(rows, hour, self._start(rows), watermark)
+        whole = np.floor(watermark / 60.0) * 60.0
+        end = np.where(self._counts_whole_minutes(rows), whole, watermark)
+        here, is_unseen = self._of_hour(rows, hour, self._start(rows), end)
         unseen = self._unseen[rows] + np.where(is_unseen, here, 0.0)
         total = self._whole[rows] + np.where(is_unseen, 0.0, here)
         total += np.minimum(unseen, UNSEEN_NATS)
@@ -109,7 +137,9 @@ class SilenceEvidence:
 
     def _start(self, rows: Ints) -> Floats:
         last = np.maximum(self._sums.last_s[rows], self._from_s[rows])
-        return np.asarray(last + self.interval_s(rows))
+        next_minute = (np.floor(last / 60.0) + 1.0) * 60.0
+        whole = self._counts_whole_minutes(rows)
+        return np.where(whole, next_minute, last + self.interval_s(rows))
 
     def _remember(self, rows: Ints, hour: int) -> None:
         """Sum the whole hours before `hour`."""
@@ -126,7 +156,7 @@ class SilenceEvidence:
         self._until_hour[rows], self._last_s[rows] = hour, self._sums.last_s[rows]
 
     def _of_hour(
-        self, rows: Ints, hour: int, start_s: Floats, end_s: float
+        self, rows: Ints, hour: int, start_s: Floats, end_s: float | Floats
     ) -> tuple[Floats, Bools]:
         seconds, place = self._seconds(hour, start_s, end_s), hour % WEEK
         habit = self._habit
@@ -140,9 +170,9 @@ class SilenceEvidence:
         )
         return nats, habit.is_unseen[rows, place]
 
-    def _seconds(self, hour: int, start_s: Floats, end_s: float) -> Floats:
+    def _seconds(self, hour: int, start_s: Floats, end_s: float | Floats) -> Floats:
         begin = np.maximum(start_s, hour * 3600.0)
-        end = min(end_s, (hour + 1) * 3600.0)
+        end = np.minimum(end_s, (hour + 1) * 3600.0)
         return self._seen.seconds(np.minimum(begin, end), end)
 
     def _make_room(self) -> None:

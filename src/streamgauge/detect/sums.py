@@ -30,6 +30,7 @@ class Outcomes:
 
     def __init__(self) -> None:
         self.is_retried = PerDictionary(lambda texts: np.isin(texts, [Outcome.RETRIED.value]))
+        self.is_filtered = PerDictionary(lambda texts: np.isin(texts, [Outcome.FILTERED.value]))
         self.has_failed = PerDictionary(lambda texts: np.isin(texts, _FAILED))
 
 
@@ -41,6 +42,7 @@ class Sums:
         self._outcomes = Outcomes()
         self.counts: dict[int, Floats] = {}
         self.failed: dict[int, Floats] = {}
+        self.filtered: dict[int, Floats] = {}
         self._bits: dict[int, Array] = {}
         self._active: dict[int, Floats] = {}
         self.last_s: Floats = np.full(64, -np.inf)
@@ -48,6 +50,8 @@ class Sums:
         self.tail_s: Floats = np.full(64, 60.0)
         """Usual seconds [rows] from the newest message of a minute to that minute's end: the
         reporting interval of a sender that reports several times a minute."""
+        self.tail_square: Floats = np.full(64, 3600.0)
+        """The same [rows], squared: tells whether those seconds are always the same."""
         self.first_hour: Ints = np.full(64, np.iinfo(np.int64).max)
         self.minute_counts: Floats = np.zeros((MINUTES_KEPT, 64), np.float32)
         self.minute_failed: Floats = np.zeros((MINUTES_KEPT, 64), np.float32)
@@ -81,12 +85,26 @@ class Sums:
             )
             reason = table["reason"].filter(pa.array(has_failed))
             self.reasons.add(minute[has_failed], flows[has_failed], reason, counts[has_failed])
+        is_filtered = self._outcomes.is_filtered.rows(table["outcome"])
+        if is_filtered.any():
+            self._add_filtered(minute[is_filtered] // 60, rows[is_filtered], counts[is_filtered])
         stamps = table["last_ns"].to_numpy() / 1e9
         self._arrived.append(np.unique(rows))
         self._note_tails(rows, stamps, minute)
         self._note_stamps(rows, stamps, minute // 60)
         self._add_to_minutes(minute, rows, counts, failed)
         return self._add_to_hours(minute, rows, counts, failed)
+
+    def _add_filtered(self, hours: Ints, rows: Ints, counts: Floats) -> None:
+        for hour, part in _parts(hours):
+            if hour > self.newest_hour - HOURS_KEPT:
+                values = np.repeat(counts[part], rows.shape[1])
+                self._sum(self.filtered, hour, rows[part].ravel(), values)
+
+    def filtered_since(self, rows: list[int], hour: int) -> float:
+        """Messages of these rows that filters took out, in this hour and all later ones."""
+        slabs = [slab for at, slab in self.filtered.items() if at >= hour]
+        return float(sum(slab[row] for slab in slabs for row in rows if row < len(slab)))
 
     def take_arrived(self) -> Ints:
         """The rows (unique) to which minutes were added since the last call."""
@@ -146,7 +164,7 @@ class Sums:
     def forget_old(self) -> None:
         """Drop what is older than is kept."""
         for hour in [h for h in self.counts if h <= self.newest_hour - HOURS_KEPT]:
-            for kept in (self.counts, self.failed, self._active):
+            for kept in (self.counts, self.failed, self.filtered, self._active):
                 kept.pop(hour, None)
         for hour in [h for h in self._bits if h <= self.newest_hour - BITS_KEPT_HOURS]:
             self._active[hour] = self.active(hour)
@@ -156,6 +174,7 @@ class Sums:
         rows = self._levels.row_count
         self.last_s = grown(self.last_s, rows, -np.inf)
         self.tail_s = grown(self.tail_s, rows, 60.0)
+        self.tail_square = grown(self.tail_square, rows, 3600.0)
         self.first_hour = grown(self.first_hour, rows, np.iinfo(np.int64).max)
         if rows > self.minute_counts.shape[1]:
             self.minute_counts = np.ascontiguousarray(grown(self.minute_counts.T, rows, 0).T)
@@ -168,10 +187,12 @@ class Sums:
             return
         flat, times = rows[ended].ravel(), rows.shape[1]
         size = self._levels.row_count
-        total = np.bincount(flat, np.repeat(60.0 - stamps[ended] % 60.0, times), size)
+        tails = np.repeat(60.0 - stamps[ended] % 60.0, times)
+        total, square = np.bincount(flat, tails, size), np.bincount(flat, tails**2, size)
         count = np.bincount(flat, minlength=size)
         known = np.flatnonzero(count >= _TAILS_NEEDED)
         self.tail_s[known] = total[known] / count[known]
+        self.tail_square[known] = square[known] / count[known]
 
     def _note_stamps(self, rows: Ints, stamps: Floats, hours: Ints) -> None:
         times = rows.shape[1]
@@ -184,7 +205,8 @@ class Sums:
         with np.errstate(invalid="ignore"):  # of the very first message there is no older one
             ended = (new // 60 > old // 60) & (new - old < 7200.0)
         rows_ended, tail = touched[ended], 60.0 - old[ended] % 60.0
-        self.tail_s[rows_ended] += 0.2 * (tail - self.tail_s[rows_ended])
+        self.tail_s[rows_ended] += 0.05 * (tail - self.tail_s[rows_ended])
+        self.tail_square[rows_ended] += 0.05 * (tail**2 - self.tail_square[rows_ended])
         fresh = np.where(hours > self.newest_hour - HOURS_KEPT, hours, np.iinfo(np.int64).max)
         np.minimum.at(self.first_hour, flat, np.repeat(fresh, times))
 

@@ -28,10 +28,9 @@ export function optionOf(spec, answer) {
       min: answer.from * 1000,
       // The last point is the beginning of the last step: the line ends where the axis ends.
       max: Math.max(answer.to - spec.step, ...spec.marks.map(({ at }) => at)) * 1000,
-      minInterval: labelEvery(answer.to - answer.from) * 1000,
       axisLine: { lineStyle: { color: colour("border") } },
       axisTick: { show: false },
-      axisLabel: { ...text, hideOverlap: true, formatter: (ms) => (isLong ? dayAndTime : clockTime)(ms / 1000) },
+      axisLabel: { ...text, hideOverlap: true, customValues: labelled(answer), formatter: (ms) => (isLong ? dayAndTime : clockTime)(ms / 1000) },
     },
     yAxis: {
       type: "value",
@@ -45,8 +44,12 @@ export function optionOf(spec, answer) {
   };
 }
 
-// Few enough instants that none has to be left out of the row.
-const labelEvery = (length) => EVERY_S.find((every) => every >= length / 5) ?? DAY_S;
+// The instants under a chart: so few that none has to be left out of the row, at even distances.
+function labelled({ from, to }) {
+  const every = EVERY_S.find((one) => one >= (to - from) / 5) ?? DAY_S * Math.ceil((to - from) / 5 / DAY_S);
+  const first = Math.ceil(from / every);
+  return Array.from({ length: Math.floor(to / every) - first + 1 }, (_, i) => (first + i) * every * 1000);
+}
 
 function seriesOf(spec, unit, { name, values }, place) {
   const tone = toneOf(name, place);

@@ -70,6 +70,14 @@ def test_a_series_has_one_hash_in_every_process() -> None:
     assert _identity_of("messages", "tenant=a") == 0xDBAC7AB3BD36CDC7
 
 
+def test_a_later_body_with_few_new_series_is_told_of_the_tag_that_was_to_blame(
+    guard: SeriesGuard,
+) -> None:
+    guard.refusals(series("acme", 0, 13))
+    (reason,) = guard.refusals(series("acme", 10, 1)).values()
+    assert "tag id of customer acme has 13 different values" in reason
+
+
 def test_the_first_of_a_body_come_in(guard: SeriesGuard) -> None:
     assert list(guard.refusals(series("acme", 0, 13))) == [10, 11, 12]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Thread
+
 import numpy as np
 import pyarrow as pa
 
@@ -10,6 +12,7 @@ from streamgauge.receive.influx import parse
 from streamgauge.receive.influx.book import Book, Shelf, compact, distinct
 from streamgauge.receive.influx.parts import PART_BYTES
 from streamgauge.receive.influx.series import SeriesKind
+from streamgauge.testing.waiting import eventually
 
 MAX = 2000
 
@@ -91,3 +94,20 @@ def test_distinct_rows() -> None:
     codes, series = distinct(rows)
     assert series[codes].tolist() == rows.tolist()
     assert series.tolist() == [0, 3, 7]
+
+
+def test_a_full_shelf_serves_on_while_its_successor_is_made() -> None:
+    book = Book(max_series=1)
+    full = book.shelf()
+    full.find(pa.array(["a,tenant=a", "a,tenant=b"]))
+    assert full.is_full()
+    served: list[Shelf] = []
+    with full._lock:  # which holds up the one that makes the next
+        maker = Thread(target=lambda: served.append(book.shelf()))
+        maker.start()
+        eventually(lambda: book._is_renewing, within_s=10, every_s=0.001, what="the making")
+        assert book.shelf() is full
+        assert not served
+    maker.join()
+    assert served == [book.shelf()]
+    assert book.shelf() is not full

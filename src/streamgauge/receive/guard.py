@@ -54,6 +54,7 @@ class SeriesGuard:
         self._known = _Known(generation_series)
         self._hour = -1
         self._new_counts: dict[str, int] = {}
+        self._worst_tag: dict[str, tuple[str, int]] = {}
         self._lock = threading.Lock()
 
     def refusals(self, series: Series) -> dict[int, str]:
@@ -89,6 +90,7 @@ class SeriesGuard:
         if hour != self._hour:
             self._hour = hour
             self._new_counts.clear()
+            self._worst_tag.clear()
 
     def _refuse(
         self, series: Series, new: NDArray[np.int64]
@@ -113,10 +115,14 @@ class SeriesGuard:
         return "" if is_full else tenant
 
     def _reason(self, tenant: str, tags: Sequence[str]) -> str:
-        worst, value_count = most_varied_tag(tags)
+        """Names the tag that varied most in any body of this hour: a later one may bring few."""
+        account, found = self._account(tenant), most_varied_tag(tags)
+        earlier = self._worst_tag.get(account, found)
+        worst, value_count = max(earlier, found, key=lambda told: told[1])
+        self._worst_tag[account] = worst, value_count
         return (
             f"tag {worst} of customer {tenant or '(none)'} has {value_count:,} different values "
-            f"among the new series of this body, and a customer may have {self._limit:,} new "
+            f"among the new series of one body, and a customer may have {self._limit:,} new "
             f"series an hour: send {worst} as a field instead"
         )
 

@@ -210,13 +210,25 @@ class Book:
     def __init__(self, max_series: int = MAX_SERIES) -> None:
         self._shelf = Shelf(max_series)
         self._lock = threading.Lock()
+        self._is_renewing = False
 
     def shelf(self) -> Shelf:
-        """Where the next body looks its series up."""
+        """Where the next body looks its series up.
+
+        A full shelf serves on while one thread, whose body brought it there, makes the next: that
+        takes a second, and other senders must not wait for it.
+        """
         with self._lock:
-            if self._shelf.is_full():
-                self._shelf = self._shelf.half()
-            return self._shelf
+            shelf = self._shelf
+            if self._is_renewing or not shelf.is_full():
+                return shelf
+            self._is_renewing = True
+        try:
+            shelf = shelf.half()
+        finally:
+            with self._lock:
+                self._shelf, self._is_renewing = shelf, False
+        return shelf
 
 
 def distinct(rows: Rows) -> tuple[NDArray[np.int32], Rows]:

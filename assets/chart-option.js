@@ -6,7 +6,7 @@ import { unitOf } from "./units.js";
 // Failures lie at the foot of a stack: on the base line even a thin band shows its course.
 const ORDER = ["expired", "dropped", "error", "retried", "filtered", "ok"];
 const DAY_S = 86400;
-const EVERY_S = [60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, DAY_S];
+const EVERY_S = [60, 300, 600, 900, 1800, 3600, 10_800, 21_600, 43_200, DAY_S];
 const SERIES = 6;
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

@@ -11,7 +11,7 @@ export async function ask(spec) {
 // Lines that are whole metrics are asked for together: the server then reads its rows once.
 function questionsOf({ lines }) {
   const whole = lines.filter((line) => !line.by);
-  const parts = lines.filter((line) => line.by).map(({ metric, by }) => ({ metric, by, nameOf: (labels) => labels[by] || "(not named)" }));
+  const parts = lines.filter((line) => line.by).map(({ metric, by, only }) => ({ metric, by, only, nameOf: (labels) => labels[by] || "(not named)" }));
   if (!whole.length) return parts;
   const names = Object.fromEntries(whole.map((line) => [line.metric, line.name]));
   return [{ metric: Object.keys(names).join(","), nameOf: ({ metric }) => names[metric ?? whole[0].metric] }, ...parts];
@@ -24,18 +24,18 @@ export function rangeOf(spec) {
   return { from: spec.from ?? to - spec.range, to };
 }
 
-async function askOne(spec, { metric, by, nameOf }, from, to) {
+async function askOne(spec, { metric, by, only, nameOf }, from, to) {
   const query = new URLSearchParams({ metric, from, to, step: spec.step, ...spec.filters });
   if (by) query.set("by", by);
   const response = await fetch(`/api/v1/timeseries?${query}`, { headers: { accept: "application/json" } });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error ?? response.statusText);
   const divisor = spec.unit === "per_second" ? spec.step : 1;
-  return answer.series.filter(isShown).map(({ labels, values }) => ({
+  return answer.series.filter(({ labels }) => isShown(labels, by, only)).map(({ labels, values }) => ({
     name: nameOf(labels),
     values: values.map((value, i) => [answer.timestamps[i] * 1000, value === null ? null : value / divisor]),
   }));
 }
 
 // A retried attempt ends no message: its line would be 0 for ever.
-const isShown = ({ labels }) => labels.outcome !== "retried";
+const isShown = (labels, by, only) => labels.outcome !== "retried" && (!only?.length || only.includes(labels[by]));

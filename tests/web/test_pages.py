@@ -329,6 +329,14 @@ def test_a_closed_incident_is_charted_to_its_end(site: Site) -> None:
     assert [line["metric"] for line in spec["lines"]] == ["oldest_age"]
 
 
+def test_errors_are_charted_for_those_whom_they_hurt(site: Site) -> None:
+    chart, _ = site.page("/incidents/inc-errors").cssselect("[data-chart]")
+    everyone, hurt = json.loads(chart.get("data-chart", ""))["lines"]
+    assert (everyone["by"], everyone["name"]) == ("", "all customers")
+    assert hurt["by"] == "tenant"
+    assert hurt["only"] == ["initech", "globex", "stark", "wonka"]
+
+
 def test_a_silence_that_took_long_to_be_sure_of_is_charted_from_long_before(site: Site) -> None:
     rare = replace(an_incident("rare", NOW_S - 60), since=NOW_S - 60 - 72_000)
     site.incidents.incidents = [rare]

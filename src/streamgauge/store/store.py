@@ -168,9 +168,12 @@ class Store:
 
     # -- questions ----------------------------------------------------------------------------
 
-    def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
+    def overview(
+        self, from_s: float, to_s: float, filters: Filters, *, with_capacity: bool = True
+    ) -> Overview:
         """See `queries.overview`."""
-        return queries.overview(self._engine, from_s, to_s, filters, self._capacity)
+        memory = self._capacity if with_capacity else None
+        return queries.overview(self._engine, from_s, to_s, filters, memory)
 
     def timeseries(
         self,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from streamgauge.model.views import Filters
 from streamgauge.store.engine import Engine
@@ -59,8 +59,8 @@ def most_per_second(
 ) -> float | None:
     """The most messages a second delivered over a minute in which a queue never ran empty.
 
-    Looked for in the week before the span's end, from a whole hour on. None: no backlog was seen that lasted a minute,
-    so that the platform was never at its limit as far as we know.
+    Looked for in the week before the span's end, from a whole hour on. None: no backlog was seen
+    that lasted a minute, so that the platform was never at its limit as far as we know.
 
     Raises:
         StoreError: the engine refused.
@@ -99,20 +99,30 @@ def _most_by_hour(
 ) -> dict[int, int]:
     if not hours:
         return {}
-    told = ", ".join(map(str, hours))
-    minutes = f"minute >= {first} AND minute < {end} AND intDiv(minute, 60) IN ({told})"
-    busy = (
-        f"SELECT minute FROM queue_minute WHERE {minutes}{conditions_of(filters, QUEUE_LABELS)} "
-        "GROUP BY minute, queue, pipeline, integration, tenant HAVING min(backlog_min) > 0"
+    minutes = f"minute >= {first} AND minute < {end} AND intDiv(minute, 60) IN ({_listed(hours)})"
+    parameters = parameters_of(filters)
+    busy = engine.query(
+        f"SELECT DISTINCT minute FROM (SELECT minute FROM queue_minute WHERE {minutes}"
+        f"{conditions_of(filters, QUEUE_LABELS)} "
+        "GROUP BY minute, queue, pipeline, integration, tenant HAVING min(backlog_min) > 0)",
+        parameters,
     )
+    busy_minutes = busy.column("minute").to_pylist()
+    if not busy_minutes:
+        return {}
     answer = engine.query(
         f"""
 SELECT intDiv(minute, 60) AS hour, max(delivered) AS most FROM (
     SELECT minute, sum(count) AS delivered FROM minute
-    WHERE {minutes}{conditions_of(filters)} AND outcome = 'ok' AND {is_at_end(filters)}
-    AND intDiv(minute, 60) IN (SELECT intDiv(minute, 60) FROM ({busy})) AND minute IN ({busy})
+    WHERE intDiv(minute, 60) IN ({_listed({minute // 60 for minute in busy_minutes})})
+    AND minute IN ({_listed(busy_minutes)}){conditions_of(filters)}
+    AND outcome = 'ok' AND {is_at_end(filters)}
     GROUP BY minute)
 GROUP BY hour""",
-        parameters_of(filters),
+        parameters,
     )
     return dict(zip(*(answer.column(name).to_pylist() for name in ("hour", "most")), strict=True))
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))

@@ -22,15 +22,12 @@ _QUANTILES = "quantilesExactWeightedArrayIf(0.5, 0.9, 0.99)"
 
 
 def overview(
-    engine: Engine, from_s: float, to_s: float, filters: Filters, memory: CapacityMemory
+    engine: Engine, from_s: float, to_s: float, filters: Filters, memory: CapacityMemory | None
 ) -> Overview:
     """The key metrics of a range.
 
-    A count is 0 where anyone's line is stamped in the range, and None where nobody's is: then we
-    did not see.
-
-    Raises:
-        StoreError: the engine refused.
+    Capacity is looked for where a memory of it is given. A count is 0 where anyone's line is
+    stamped in the range, and None where nobody's is: then we did not see.
     """
     span = Span.of(from_s, to_s)
     found = engine.query(_sums_sql(span, filters), parameters_of(filters)).to_pylist()[0]
@@ -82,8 +79,10 @@ def _capacity(
     span: Span,
     filters: Filters,
     per_second: float | None,
-    memory: CapacityMemory,
+    memory: CapacityMemory | None,
 ) -> CapacityFigures:
+    if memory is None:
+        return CapacityFigures()
     most = most_per_second(engine, span, filters, memory)
     if most is None or per_second is None:
         return CapacityFigures(messages_per_second=most)

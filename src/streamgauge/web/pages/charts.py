@@ -18,6 +18,18 @@ class Line:
     name: str = ""
     by: str = ""
     """A label that cuts it into several series, named by its values."""
+    only: tuple[str, ...] = ()
+    """Of these values; empty for all of them."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What the browser needs."""
+        return {
+            "metric": self.metric,
+            "name": self.name,
+            "by": self.by,
+            "only": list(self.only),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +58,7 @@ class Chart:
         return {
             "title": self.title,
             "unit": self.unit,
-            "lines": [
-                {"metric": line.metric, "name": line.name, "by": line.by} for line in self.lines
-            ],
+            "lines": [line.spec for line in self.lines],
             "stacked": self.is_stacked,
             "filters": self.filters,
             "range": self.range_s,
@@ -114,6 +124,7 @@ LEAD_RATIO = 3.0
 """Shown before an incident began, so that usual can be seen: half an hour, or as many times as long
 as it took to be sure, for the silence of a day is no silence in half an hour."""
 TRAIL_S = 900.0
+CUSTOMERS_CHARTED = 4
 MAX_SPAN_S = 14 * 86_400.0
 
 
@@ -155,7 +166,13 @@ def scope_filters(incident: Incident) -> dict[str, str]:
 
 
 def drawings_of(incident: Incident) -> tuple[Drawing, ...]:
-    """What shows an incident best: by its kind, or by the metric of its rule."""
+    """What shows an incident best: by its kind, or by the metric of its rule.
+
+    Where it hurts some customers of many, each of them has a line beside that of all.
+    """
+    if incident.kind is Kind.ERRORS and incident.scope.tenant is None and incident.affected:
+        hurt = Line("error_ratio", by="tenant", only=incident.affected[:CUSTOMERS_CHARTED])
+        return (("Error share", "ratio", (Line("error_ratio", "all customers"), hurt)), TRAFFIC)
     metric = str(incident.evidence.get("metric", "")) if incident.kind is Kind.RULE else ""
     of_metric = (found for start, found in METRIC_CHARTS if metric.startswith(start))
     return next(of_metric, INCIDENT_CHARTS.get(incident.kind, (TRAFFIC,)))

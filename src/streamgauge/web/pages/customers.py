@@ -79,7 +79,7 @@ async def gather(sources: Sources, tenant: str) -> dict[str, Any]:
     now_s, filters = sources.clock.now(), Filters(tenant=tenant)
     window, hour = window_to(now_s), hour_to(now_s)
     recent, hourly, flows, incidents, history, expectation = await asyncio.gather(
-        ask_overview(sources, window, filters),
+        ask_overview(sources, window, filters, with_capacity=False),
         ask_overview(sources, hour, filters),
         ask_flows(sources, hour, ["source", "integration"], "errors", FLOWS_SHOWN, filters),
         ask_open(sources, now_s),

@@ -38,7 +38,7 @@ async def gather(sources: Sources, request: Request) -> dict[str, Any]:
     now_s = sources.clock.now()
     window, hour = window_to(now_s), hour_to(now_s)
     recent, hourly, flows, incidents, lag = await asyncio.gather(
-        ask_overview(sources, window, EVERYONE),
+        ask_overview(sources, window, EVERYONE, with_capacity=False),
         ask_overview(sources, hour, EVERYONE),
         ask_flows(sources, hour, ["tenant"], "error_ratio", MAX_CUSTOMERS, EVERYONE),
         ask_open(sources, now_s),

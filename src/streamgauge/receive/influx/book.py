@@ -32,6 +32,8 @@ MAX_SERIES = 200_000
 MAX_KEY_CHARACTERS = 32_000_000
 _SLOT_COUNT = 1 << 20
 _SALT = randbits(63)
+_ADDED_AT_ONCE = 5_000
+"""New series between which other bodies get their turn."""
 _SLOTS = len(MESSAGES_TAGS)
 """Tag columns of the widest table; those of every series follow."""
 MEASUREMENT, ALL_TAGS, TENANT = _SLOTS, _SLOTS + 1, _SLOTS + 2
@@ -109,10 +111,13 @@ class Shelf:
         return rows
 
     def _find_slowly(self, keys: list[str], hashes: NDArray[np.uint64]) -> Rows:
-        hash_of = dict(zip(keys, hashes.tolist(), strict=True))
-        new = [(key, of, understand(key)) for key, of in hash_of.items() if key not in self._rows]
-        with self._lock:
-            self._add(new)
+        distinct_keys = list(dict(zip(keys, hashes.tolist(), strict=True)).items())
+        for start in range(0, len(distinct_keys), _ADDED_AT_ONCE):
+            some = distinct_keys[start : start + _ADDED_AT_ONCE]
+            new = [(key, of, understand(key)) for key, of in some if key not in self._rows]
+            if new:
+                with self._lock:
+                    self._add(new)
         return np.fromiter(map(self._rows.__getitem__, keys), np.int32, len(keys))
 
     def kinds(self, rows: Rows) -> NDArray[np.uint8]:
@@ -210,25 +215,33 @@ class Book:
     def __init__(self, max_series: int = MAX_SERIES) -> None:
         self._shelf = Shelf(max_series)
         self._lock = threading.Lock()
-        self._is_renewing = False
+        self._renewal: threading.Thread | None = None
 
     def shelf(self) -> Shelf:
         """Where the next body looks its series up.
 
-        A full shelf serves on while one thread, whose body brought it there, makes the next: that
-        takes a second, and other senders must not wait for it.
+        A full shelf serves on while a thread of its own makes the next one: that takes a second or
+        two, and no sender must wait for it.
         """
         with self._lock:
-            shelf = self._shelf
-            if self._is_renewing or not shelf.is_full():
-                return shelf
-            self._is_renewing = True
+            if self._renewal is None and self._shelf.is_full():
+                self._renewal = threading.Thread(target=self._renew, name="series-shelf")
+                self._renewal.start()
+            return self._shelf
+
+    def wait_for_renewal(self) -> None:
+        """Return when no new shelf is being made."""
+        renewal = self._renewal
+        if renewal is not None:
+            renewal.join()
+
+    def _renew(self) -> None:
+        shelf = self._shelf
         try:
             shelf = shelf.half()
         finally:
             with self._lock:
-                self._shelf, self._is_renewing = shelf, False
-        return shelf
+                self._shelf, self._renewal = shelf, None
 
 
 def distinct(rows: Rows) -> tuple[NDArray[np.int32], Rows]:

@@ -168,12 +168,9 @@ class Store:
 
     # -- questions ----------------------------------------------------------------------------
 
-    def overview(
-        self, from_s: float, to_s: float, filters: Filters, *, with_capacity: bool = True
-    ) -> Overview:
+    def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
         """See `queries.overview`."""
-        memory = self._capacity if with_capacity else None
-        return queries.overview(self._engine, from_s, to_s, filters, memory)
+        return queries.overview(self._engine, from_s, to_s, filters, self._capacity)
 
     def timeseries(
         self,

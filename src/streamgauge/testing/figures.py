@@ -62,9 +62,7 @@ class FakeMetrics:
     failure: Exception | None = None
     """Raised instead of every answer."""
 
-    def overview(
-        self, from_s: float, to_s: float, filters: Filters, *, with_capacity: bool = True
-    ) -> Overview:
+    def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
         """As `Metrics.overview`."""
         flows, to_s = self._chosen(filters), min(to_s, self.now())
         counts = [self._sent(flow, from_s, to_s) for flow in flows]
@@ -87,9 +85,7 @@ class FakeMetrics:
             error_ratio=errors / ended,
             latency=Percentiles(0.142, 0.41, 1.32),
             queue=QueueFigures(backlog // 1, 4.2, backlog / 900, Percentiles(0.031, 0.12, 0.46)),
-            capacity=CapacityFigures(2600.0, 0.57, self.now() + 86_400 * 41)
-            if with_capacity
-            else CapacityFigures(),
+            capacity=CapacityFigures(2600.0, 0.57, self.now() + 86_400 * 41),
         )
 
     def timeseries(

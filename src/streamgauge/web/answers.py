@@ -53,12 +53,10 @@ async def ask_open(sources: Sources, at: float, tenant: str | None = None) -> li
     return sorted(found, key=lambda incident: incident.opened_at, reverse=True)
 
 
-async def ask_overview(
-    sources: Sources, asked: Range, filters: Filters, *, with_capacity: bool = True
-) -> Overview:
+async def ask_overview(sources: Sources, asked: Range, filters: Filters) -> Overview:
     """The key metrics of a range."""
     ask = partial(sources.metrics.overview, asked.from_s, asked.to_s, filters)
-    return await in_thread(partial(ask, with_capacity=with_capacity))
+    return await in_thread(ask)
 
 
 async def ask_flows(

@@ -18,10 +18,8 @@ class Metrics(Protocol):
     Ranges are `from_s <= event time < to_s`, epoch seconds.
     """
 
-    def overview(
-        self, from_s: float, to_s: float, filters: Filters, *, with_capacity: bool = True
-    ) -> Overview:
-        """The key metrics of a range; capacity, which looks back a week, can be left out."""
+    def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
+        """The key metrics of a range."""
         ...
 
     def timeseries(

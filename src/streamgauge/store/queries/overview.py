@@ -22,12 +22,12 @@ _QUANTILES = "quantilesExactWeightedArrayIf(0.5, 0.9, 0.99)"
 
 
 def overview(
-    engine: Engine, from_s: float, to_s: float, filters: Filters, memory: CapacityMemory | None
+    engine: Engine, from_s: float, to_s: float, filters: Filters, memory: CapacityMemory
 ) -> Overview:
     """The key metrics of a range.
 
-    Capacity is looked for where a memory of it is given. A count is 0 where anyone's line is
-    stamped in the range, and None where nobody's is: then we did not see.
+    A count is 0 where anyone's line is stamped in the range, and None where nobody's is: then we
+    did not see.
     """
     span = Span.of(from_s, to_s)
     found = engine.query(_sums_sql(span, filters), parameters_of(filters)).to_pylist()[0]
@@ -79,10 +79,8 @@ def _capacity(
     span: Span,
     filters: Filters,
     per_second: float | None,
-    memory: CapacityMemory | None,
+    memory: CapacityMemory,
 ) -> CapacityFigures:
-    if memory is None:
-        return CapacityFigures()
     most = most_per_second(engine, span, filters, memory)
     if most is None or per_second is None:
         return CapacityFigures(messages_per_second=most)

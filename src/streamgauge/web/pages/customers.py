@@ -10,14 +10,14 @@ from starlette.responses import Response
 
 from streamgauge.model.errors import NotFound, PayloadError
 from streamgauge.model.views import Filters, FlowRow
-from streamgauge.web.answers import Sources, ask_flows, ask_open, ask_overview, in_thread
+from streamgauge.web.answers import Sources, ask_flows, ask_open, in_thread
 from streamgauge.web.health import concerning
 from streamgauge.web.pages.charts import hour_charts
 from streamgauge.web.pages.customer_rows import MAX_CUSTOMERS, rows_by_trouble
 from streamgauge.web.pages.figures import knows_queues, tiles_of
 from streamgauge.web.pages.front import EVERYONE, Page, by_gravity, count_customers, newest
 from streamgauge.web.pages.sentences import customer_verdict, habit_words
-from streamgauge.web.pages.windows import chosen_window, hour_to, window_to
+from streamgauge.web.pages.windows import ask_figures, hour_to
 from streamgauge.web.templating import render
 
 PAGE_SIZE = 100
@@ -71,17 +71,17 @@ def customer_page(sources: Sources) -> Page:
 
 
 async def gather(sources: Sources, tenant: str) -> dict[str, Any]:
-    """Everything about one customer: six questions at once.
+    """Everything about one customer: five questions at once.
 
     Raises:
         NotFound: never seen, and nothing was ever open about it.
     """
     now_s, filters = sources.clock.now(), Filters(tenant=tenant)
-    window, hour = window_to(now_s), hour_to(now_s)
-    recent, hourly, flows, incidents, history, expectation = await asyncio.gather(
-        ask_overview(sources, window, filters, with_capacity=False),
-        ask_overview(sources, hour, filters),
-        ask_flows(sources, hour, ["source", "integration"], "errors", FLOWS_SHOWN, filters),
+    (figures, window), flows, incidents, history, expectation = await asyncio.gather(
+        ask_figures(sources, now_s, filters),
+        ask_flows(
+            sources, hour_to(now_s), ["source", "integration"], "errors", FLOWS_SHOWN, filters
+        ),
         ask_open(sources, now_s),
         in_thread(lambda: sources.incidents.list_incidents(None, tenant, 50)),
         in_thread(lambda: sources.operations.expectation(tenant)),
@@ -90,16 +90,16 @@ async def gather(sources: Sources, tenant: str) -> dict[str, Any]:
         raise NotFound(f"No customer {tenant!r} was ever seen: /customers lists those that were")
     open_here = by_gravity(concerning(incidents, filters))
     last_seen_at = newest(flows)
-    figures, window_words = chosen_window(recent, hourly)
+    with_queues = knows_queues(figures)
     return {
         "now": now_s,
         "tenant": tenant,
         "verdict": customer_verdict(open_here, last_seen_at, now_s),
         "last_seen_at": last_seen_at,
         "habit": habit_words(expectation),
-        "tiles": tiles_of(figures, hourly, now_s, with_queues=knows_queues(hourly)),
-        "window": window_words,
-        "charts": hour_charts({"tenant": tenant}, with_queues=knows_queues(hourly)),
+        "tiles": tiles_of(figures, now_s, with_queues=with_queues),
+        "window": window,
+        "charts": hour_charts({"tenant": tenant}, with_queues=with_queues),
         "incidents": open_here,
         "past": [incident for incident in history if incident.closed_at is not None][:10],
         "flows": routes_of(flows),

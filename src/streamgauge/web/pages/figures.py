@@ -25,23 +25,20 @@ class Tile:
     """Has room for three values; keeps it while they are not known."""
 
 
-def knows_queues(hour: Overview) -> bool:
+def knows_queues(now: Overview) -> bool:
     """Whether queues were reported; those of one customer seldom are, and then say nothing."""
-    return hour.queue.backlog is not None or hour.queue.oldest_age_s is not None
+    return now.queue.backlog is not None or now.queue.oldest_age_s is not None
 
 
-def tiles_of(
-    now: Overview, hour: Overview, now_s: float, *, with_queues: bool = True
-) -> list[Tile]:
+def tiles_of(now: Overview, now_s: float, *, with_queues: bool = True) -> list[Tile]:
     """The tiles in reading order: throughput, quality, time, waiting, headroom.
 
     Args:
         now: the key metrics of the window that the tiles are about.
-        hour: those of the last hour, for what needs a longer look.
         now_s: epoch seconds.
         with_queues: also backlog, age and headroom.
     """
-    of_queues = [_backlog(now), _oldest_age(now), _capacity(hour, now_s)] if with_queues else []
+    of_queues = [_backlog(now), _oldest_age(now), _capacity(now, now_s)] if with_queues else []
     return [
         _throughput(now),
         _success(now),
@@ -108,8 +105,8 @@ def _oldest_age(now: Overview) -> Tile:
     return Tile("Oldest waiting", (("", formats.duration(now.queue.oldest_age_s)),), note)
 
 
-def _capacity(hour: Overview, now_s: float) -> Tile:
-    capacity = hour.capacity
+def _capacity(now: Overview, now_s: float) -> Tile:
+    capacity = now.capacity
     if capacity.messages_per_second is None:
         return Tile("Headroom", (("", formats.NOTHING_KNOWN),), "until a backlog is seen")
     used = capacity.utilization_ratio

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from streamgauge.model.views import Filters, FlowRow
-from streamgauge.web.answers import Sources, ask_flows, ask_open, ask_overview, in_thread
+from streamgauge.web.answers import Sources, ask_flows, ask_open, in_thread
 from streamgauge.web.pages.charts import hour_charts
 from streamgauge.web.pages.customer_rows import MAX_CUSTOMERS, rows_by_trouble
 from streamgauge.web.pages.figures import lag_sentence, tiles_of
 from streamgauge.web.pages.sentences import Customers, platform_verdict
-from streamgauge.web.pages.windows import chosen_window, hour_to, is_flowing, window_to
+from streamgauge.web.pages.windows import ask_figures, hour_to, is_flowing
 from streamgauge.web.templating import render
 
 Page = Callable[[Request], Awaitable[Response]]
@@ -34,25 +34,22 @@ def front_page(sources: Sources) -> Page:
 
 
 async def gather(sources: Sources, request: Request) -> dict[str, Any]:
-    """Everything that the front page shows: five questions at once."""
+    """Everything that the front page shows: four questions at once."""
     now_s = sources.clock.now()
-    window, hour = window_to(now_s), hour_to(now_s)
-    recent, hourly, flows, incidents, lag = await asyncio.gather(
-        ask_overview(sources, window, EVERYONE, with_capacity=False),
-        ask_overview(sources, hour, EVERYONE),
-        ask_flows(sources, hour, ["tenant"], "error_ratio", MAX_CUSTOMERS, EVERYONE),
+    (figures, window), flows, incidents, lag = await asyncio.gather(
+        ask_figures(sources, now_s, EVERYONE),
+        ask_flows(sources, hour_to(now_s), ["tenant"], "error_ratio", MAX_CUSTOMERS, EVERYONE),
         ask_open(sources, now_s),
         in_thread(sources.metrics.lag),
     )
     customers = count_customers(flows, now_s)
-    figures, window_words = chosen_window(recent, hourly)
     return {
         "now": now_s,
         "verdict": platform_verdict(incidents, customers, newest(flows), now_s),
         "customers": customers,
         "last_seen_at": newest(flows),
-        "tiles": tiles_of(figures, hourly, now_s),
-        "window": window_words,
+        "tiles": tiles_of(figures, now_s),
+        "window": window,
         "lag": lag_sentence(lag),
         "charts": hour_charts({}),
         "incidents": by_gravity(incidents)[:INCIDENTS_SHOWN],

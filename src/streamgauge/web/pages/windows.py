@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from streamgauge.model.views import Overview
+from streamgauge.model.views import Filters, Overview
+from streamgauge.web.answers import Sources, ask_overview
 from streamgauge.web.ranges import HOUR_S, Range
 
 WINDOW_S = 300.0
@@ -23,12 +24,15 @@ def hour_to(now_s: float) -> Range:
     return Range(now_s + EDGE_S - HOUR_S, now_s + EDGE_S)
 
 
-def chosen_window(recent: Overview, hourly: Overview) -> tuple[Overview, str]:
-    """The figures to show, and of when they are.
+async def ask_figures(sources: Sources, now_s: float, filters: Filters) -> tuple[Overview, str]:
+    """The key metrics to show, and of when they are.
 
     Senders may report as seldom as once an hour: where five minutes are empty, the hour speaks.
     """
-    return (recent, "last 5 minutes") if recent.messages else (hourly, "last hour")
+    recent = await ask_overview(sources, window_to(now_s), filters)
+    if recent.messages:
+        return recent, "last 5 minutes"
+    return await ask_overview(sources, hour_to(now_s), filters), "last hour"
 
 
 def is_flowing(last_seen_at: float | None, now_s: float) -> bool:

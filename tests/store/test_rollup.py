@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.store.lines import NOW, Row, body
 
@@ -49,6 +49,7 @@ def told(delta: Delta) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]
     return plain(delta.minutes), plain(delta.queues), delta.newest_ns
 
 
+@settings(deadline=None)
 @given(
     messages=st.lists(MESSAGE, max_size=12),
     queue=st.lists(QUEUE, max_size=8, unique_by=lambda row: (row["at"], row["queue"])),
@@ -65,6 +66,7 @@ def test_the_sum_of_deltas_is_the_delta_of_everything(
     assert told(merge(parts)) == told(whole)
 
 
+@settings(deadline=None)
 @given(rows=st.lists(MESSAGE, min_size=1, max_size=20))
 def test_every_message_is_in_the_minutes_and_in_the_histograms_once(rows: list[Row]) -> None:
     tables = build_segment([(1, body_of(rows, []))]).tables
@@ -83,6 +85,7 @@ def test_every_message_is_in_the_minutes_and_in_the_histograms_once(rows: list[R
     assert all(row["queue_hist"] == [] for row in minutes)
 
 
+@settings(deadline=None)
 @given(rows=st.lists(MESSAGE, max_size=5), queue=st.lists(QUEUE, max_size=5))
 def test_a_body_comes_back_from_its_payload(rows: list[Row], queue: list[Row]) -> None:
     written = body_of(rows, queue)
@@ -92,6 +95,7 @@ def test_a_body_comes_back_from_its_payload(rows: list[Row], queue: list[Row]) -
     ]
 
 
+@settings(deadline=None)
 @given(
     rows=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.integers(0, 3))),
     limit=st.sampled_from([1, 2, 8, 2**46]),

@@ -59,7 +59,7 @@ class ProblemLog:
         found = self._problems()
         for problem in found:
             if problem not in self._told:
-                log.error("not ready", reason=problem)
+                log.warning("not ready", reason=problem)
         if self._told and not found:
             log.info("ready again")
         self._told = found

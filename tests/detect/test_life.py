@@ -342,3 +342,30 @@ def test_errors_that_ended_while_we_were_away_say_why_they_are_over() -> None:
     watch.detector.restore([("errors/t02/*/s3/*/", fleet.end_s - 7200.0)])
     (found,) = watch.ask(fleet.end_s)
     assert found.over_reason.startswith("fewer fail than would be told anew")
+
+
+def test_an_hour_full_on_three_days_is_not_sure_for_who_comes_and_goes_in_others() -> None:
+    """Ten quiet minutes of a customer with wildly clumped hours were told as silence."""
+    rng = np.random.default_rng(5)
+    fleet = steady(20, 3 * DAY + 15 * 60)
+    hour = np.arange(fleet.minutes) // 60
+    factor = np.where(hour % 24 == 14, 1.0, rng.gamma(0.5, 2.0, hour.max() + 1)[hour])
+    fleet.ok[3] = rng.poisson(13.0 * factor)
+    at = 3 * DAY + 14 * 60
+    fleet.silence([3], at, at + 12)
+    watch = learned(fleet, 3 * DAY).run(fleet, at - 60, at + 30)
+    assert not watch.opened
+
+
+def test_a_second_quiet_saturday_of_an_office_is_no_silence() -> None:
+    """The first one held a stray message an hour; much more was expected of the second."""
+    rng = np.random.default_rng(3)
+    hour = np.arange(13 * DAY) / 60.0
+    is_office = ((hour // 24) % 7 < 5) & (hour % 24 >= 8) & (hour % 24 < 18)
+    fleet = steady(20, 13 * DAY)
+    fleet.ok[:10] = rng.poisson(np.where(is_office, 4.0, 0.01), (10, 13 * DAY))
+    watch = learned(fleet, 12 * DAY)
+    for first in range(12 * DAY, 13 * DAY, 5):
+        watch.detector.observe(fleet.delta(first, first + 5))
+        watch.ask(60.0 * (fleet.start + first + 4) + 1.0)
+    assert not watch.opened

@@ -55,6 +55,7 @@ class Queue:
     why: str = ""
     good_minutes: int = 0
     judged_minute: int = -1
+    told: Finding | None = None
     is_fresh: bool = False
     """Whether something was reported since the last turn."""
 
@@ -145,7 +146,10 @@ class Backlogs:
                 queue.is_fresh = False
                 self._turn(queue, minute)
             if queue.open_since is not None and queue.minutes:
-                found.append(self._finding(queue, now))
+                # Its last words are of the trouble, not of its end.
+                if queue.good_minutes == 0 or queue.told is None:
+                    queue.told = self._finding(queue, now)
+                found.append(queue.told)
         return found
 
     def _turn(self, queue: Queue, minute: int) -> None:
@@ -162,7 +166,7 @@ class Backlogs:
             queue.judged_minute = queue.minutes[-1]
             queue.good_minutes = queue.good_minutes + 1 if self._is_usual(queue) else 0
         if queue.good_minutes >= 2:
-            queue.open_since = None
+            queue.open_since = queue.told = None
             self.ended[backlog_key(queue.tags)] = "age and backlog are back to usual"
 
     def _why(self, queue: Queue) -> str:

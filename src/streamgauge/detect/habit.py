@@ -28,6 +28,7 @@ from streamgauge.detect.nats import minute_nats_of, peak_nats
 from streamgauge.detect.shape import (
     WEEK,
     WEEKS,
+    by_week,
     dispersion_of,
     drift,
     is_unseen,
@@ -51,6 +52,9 @@ class Habit:
     """float32 [rows, 168]: evidence against "it still speaks" in a minute without a message."""
     is_unseen: Array
     """bool [rows, 168]: this hour of the week is only guessed from the others."""
+    day_learned: Floats
+    """float32 [rows, 7]: active minutes from which a day of the week is known: all of the row's,
+    but of a day that is far quieter than the others only its own."""
     dispersion: Floats
     """1/r of messages an hour."""
     activity_dispersion: Floats
@@ -61,6 +65,9 @@ class Habit:
     """The usual time between its reports."""
     report_minutes: Floats
     """Minutes in which exactly one report is due; 1 unless the sender is regular."""
+    is_steady: Floats
+    """1 where a report comes in every minute (or regular interval) of its hours, however many
+    messages it holds; else 0: what was sure in three afternoons may be an hour's mood."""
     peak_nats: Floats
     """The strongest evidence of silence in the past that was none."""
     active_per_day: Floats
@@ -70,11 +77,12 @@ class Habit:
     @classmethod
     def empty(cls, rows: int = 64) -> Habit:
         """A habit of nothing."""
-        zeros = [np.zeros(rows, np.float64) for _ in range(8)]
+        zeros = [np.zeros(rows, np.float64) for _ in range(9)]
         return cls(
             np.zeros((rows, WEEK), np.float32),
             np.zeros((rows, WEEK), np.float32),
             np.ones((rows, WEEK), bool),
+            np.zeros((rows, 7), np.float32),
             *zeros,
         )
 
@@ -114,8 +122,10 @@ class Habit:
         self.active_minutes[rows] = active.sum(0)
         self.mean_rate[rows] = counts.sum(0) / np.maximum(hours, 1.0)
         self.active_per_day[rows] = 24.0 * active.sum(0) / np.maximum(hours, 1.0)
+        self.day_learned[rows] = _day_learned(active, exposure).T
         bucket = self.report_minutes[rows] = _report_minutes(active, exposure)
         self.interval_s[rows] = 60.0 * _usual_gap_minutes(active, exposure)
+        steady = self.is_steady[rows] = _is_steady(active, exposure, bucket, self.dispersion[rows])
         nats = minute_nats_of(activity, rate, hours, bucket)
         self.nats[rows] = nats.T
         self.is_unseen[rows] = is_unseen(counts, exposure).T
@@ -124,7 +134,7 @@ class Habit:
             exposure,
             expected,
             weekly(nats),
-            bucket,
+            bucket * steady,
             self.dispersion[rows],
             self.activity_dispersion[rows],
         )
@@ -168,6 +178,23 @@ def _report_minutes(active: Floats, exposure: Floats) -> Floats:
     chance = mean * (1.0 - mean / 60.0)
     steady = (full.sum(0) >= 12) & (spread <= 0.2 * chance + 1e-6) & (mean >= 0.9)
     return np.where(steady, np.clip(60.0 / np.maximum(mean, 1.0), 1.0, 60.0), 1.0)
+
+
+def _day_learned(active: Floats, exposure: Floats) -> Floats:
+    """Active minutes [7, rows] that taught what is usual on a day of the week."""
+    minutes = by_week(active).sum(0).reshape(7, 24, -1).sum(1)
+    hours = by_week(exposure).sum(0).reshape(7, 24, -1).sum(1)
+    mean = minutes.sum(0) / np.maximum(hours.sum(0), 1.0)
+    is_quiet = (hours > 0.5) & (minutes < 0.5 * mean * hours)
+    return np.asarray(np.where(is_quiet, np.maximum(minutes, 1.0), minutes.sum(0)))
+
+
+def _is_steady(active: Floats, exposure: Floats, bucket: Floats, dispersion: Floats) -> Floats:
+    """1.0 [rows] where nearly all its hours were full of reports; fewer do if counts are even."""
+    there = (active > 0.0) & (exposure > 0.99)
+    full = (there & (active >= 57.0)).sum(0) / np.maximum(there.sum(0), 1)
+    is_steady = (full >= 0.97) | ((full >= 0.7) & (dispersion < 0.3)) | (bucket > 1.0)
+    return np.asarray(is_steady.astype(float))
 
 
 def _usual_gap_minutes(active: Floats, exposure: Floats) -> Floats:

@@ -45,8 +45,10 @@ def shape(grid: Floats, exposure: Floats) -> tuple[Floats, Floats]:
     mean = (x.sum(0) + 0.5) / np.maximum(e.sum(0), 1.0)
     by_hour, through_day = _by_hour(grid, exposure, mean)
     expected = (np.tile(by_hour, (7, 1)) * e).reshape(7, 24, -1).sum(1)
+    of_day = x.reshape(7, 24, -1).sum(1)
     hold = 3.0 + 0.5 * mean
-    weekday = (x.reshape(7, 24, -1).sum(1) + hold) / (expected + hold)
+    weekday, own_day = (of_day + hold) / (expected + hold), (of_day + 3.0) / (expected + 3.0)
+    weekday = np.where(own_day < 0.5, own_day, weekday)  # one quiet Saturday is known as such
     guess = np.tile(by_hour, (7, 1)) * np.repeat(weekday, 24, axis=0)
     weight = _PRIOR_MESSAGES / guess + 1.0
     own = (x + weight * guess) / (e + weight)

@@ -7,7 +7,8 @@ Evidence since a row's last message, over seen time only:
    it, whole minutes count.
 2. Per hour, the weaker of two tests: r·ln(1 + Λ/r) for Λ messages expected (negative binomial),
    and the same for "was there a message in this minute at all", which clumps cannot fool. Where a
-   report comes 99 times of 100 the second is enough: one line a minute is no Poisson process.
+   report comes 99 times of 100, and its hours are full of them, the second is enough: one line a
+   minute is no Poisson process.
 3. Hours of the week never seen add no more than a few nats, unless the row speaks evenly around
    the clock: a first Saturday may simply be free.
 4. What is learned from n active minutes is not surer than n allows: n·ln(1 + S/n).
@@ -112,7 +113,7 @@ class SilenceEvidence:
         unseen = self._unseen[rows] + np.where(is_unseen, here, 0.0)
         total = self._whole[rows] + np.where(is_unseen, 0.0, here)
         total += np.minimum(unseen, UNSEEN_NATS)
-        learned = np.maximum(self._habit.active_minutes[rows], 1e-9)
+        learned = np.maximum(self._habit.day_learned[rows, hour % WEEK // 24], 1e-9)
         return np.asarray(learned * np.log1p(total / learned))
 
     def bar(self, rows: Ints, flow_count: int) -> Floats:
@@ -164,7 +165,7 @@ class SilenceEvidence:
         nats = silence_nats(
             habit.rate[rows, place] * seconds / 3600.0,
             minute_nats * seconds / 60.0,
-            minute_nats * habit.report_minutes[rows],
+            minute_nats * habit.report_minutes[rows] * habit.is_steady[rows],
             np.maximum(habit.dispersion[rows], 1e-4),
             np.maximum(habit.activity_dispersion[rows], 1e-4),
         )

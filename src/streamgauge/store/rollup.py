@@ -1,8 +1,8 @@
 """Sums a segment's rows to what the rollup tables take; pure.
 
 It is done here and not by a materialized view because detection is fed by the same sums, and
-because a view that builds two histograms costs more processor time (docs/adr/0004). Each rollup is one insert with a token of its own, so that a
-segment sent again after a crash counts once.
+because a view that builds two histograms costs more processor time (docs/adr/0004). Each rollup is
+one insert with a token of its own, so that a segment sent again after a crash counts once.
 """
 
 from __future__ import annotations

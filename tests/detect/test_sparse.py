@@ -44,6 +44,15 @@ def test_a_sparse_fleet_is_neither_blind_nor_silent(case: tuple[list[Sender], in
     assert [f.summary for _, f in watch.opened] == []
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_first_day_of_a_sparse_fleet_is_not_blind(seed: int) -> None:
+    """Minutes apart, and known for less than an hour: quiet was told as blindness at once."""
+    fleet = make(senders(4, 4.0, "office"), DAY, seed=seed)
+    first = int(np.flatnonzero(fleet.ok.sum(0))[0])
+    watch = watched(fleet, first + 1, step=5)
+    assert [f.summary for _, f in watch.opened] == []
+
+
 @pytest.mark.parametrize(
     ("fleet", "within_h"),
     [

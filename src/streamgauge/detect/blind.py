@@ -29,8 +29,8 @@ _SETTLE_S = 30.0
 """Loading a history has ended when nothing arrived for so long."""
 _NATS_NEEDED = 7.0
 _LAGS_KEPT = 200
-_YOUNG_S = 600.0
-"""Without a habit only a quiet this long is blindness."""
+_PATIENCE_S = 4 * 3600.0
+"""The longest quiet of a sparse fleet that its first day cannot explain."""
 
 
 @dataclass
@@ -101,8 +101,10 @@ class Blindness:
     ) -> bool:
         if seen.coverage >= 0.97:
             return True
+        if now - watermark < _patience_s(seen, watermark):
+            return False
         if row is None or habit.active_minutes[row] < 20:
-            return now - watermark > max(_YOUNG_S, 3.0 * self.limit_s(seen))
+            return seen.density() >= 0.97 or now - watermark > 86_400.0
         nats = guessed = 0.0
         for hour in range(int(watermark // 3600), int(now // 3600) + 1):
             seconds = min(now, (hour + 1) * 3600.0) - max(watermark, hour * 3600.0)
@@ -114,6 +116,19 @@ class Blindness:
             if nats + guessed > _NATS_NEEDED:
                 return True
         return False
+
+
+def _patience_s(seen: SeenTime, watermark: float) -> float:
+    """How long quiet the first day of a fleet is given, beside what its gaps say.
+
+    One that spoke every minute so far is given a quarter of the time it is known; of others too
+    little is known to tell a pause from blindness.
+    """
+    first = seen.first_minute()
+    known_s = watermark - 60.0 * first if first is not None else 0.0
+    if known_s >= 86_400.0:
+        return 0.0
+    return 0.25 * known_s if seen.density() >= 0.97 else _PATIENCE_S
 
 
 def blind_finding(since: float, now: float, tenant_count: int) -> Finding:

@@ -10,19 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamgauge.detect.arrays import Floats, Ints
+from streamgauge.detect.failing import Failing
 from streamgauge.detect.levels import Level, Levels, Names
 from streamgauge.detect.reasons import Reasons
 from streamgauge.detect.sentences import at_utc, count_of, named, number, share
 from streamgauge.model.finding import Finding
 from streamgauge.model.words import Kind, Severity, Suspected
-
-if TYPE_CHECKING:
-    from streamgauge.detect.errors import Failing
 
 _NOBODY: Mapping[int, Failing] = MappingProxyType({})
 HOLD_S = 40.0

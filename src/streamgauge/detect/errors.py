@@ -15,14 +15,13 @@ Source: CUSUM, Page, Biometrika 41 (1954); mixtures, Lorden, Ann. Math. Stat. 42
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.error_fold import error_key, fold_errors, overlap
 from streamgauge.detect.error_habit import ErrorHabit, ends
 from streamgauge.detect.expectations import Expectations
+from streamgauge.detect.failing import Failing
 from streamgauge.detect.levels import Level, Levels, Names
 from streamgauge.detect.sentences import at_utc, share
 from streamgauge.detect.silence import FALSE_PAGES_AT_LEAST, FALSE_PAGES_PER_1000_FLOWS
@@ -38,27 +37,6 @@ _BAR_LOWEST = 8.0
 _CLOSE_NATS = 5.0
 _CLOSE_NATS_TOGETHER = 2.0
 _SURE = 0.97
-
-
-@dataclass
-class Failing:
-    """One group whose messages fail more than usual."""
-
-    group: int
-    since: float
-    """Epoch seconds: the minute in which it began."""
-    fired_at: float
-    nats: float
-    failed: int
-    total: int
-    usual: float
-    """Upper bound of the usual share."""
-    worst: float
-    """The share of failures since it began."""
-    others_suspicious: list[int] = field(default_factory=list)
-    """Groups beside it that look bad, though it is not proven."""
-    good_nats: float = 0.0
-    """Evidence that it is over."""
 
 
 class Errors:

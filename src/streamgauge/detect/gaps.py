@@ -81,6 +81,11 @@ class SeenTime:
         edges = (first_minute + np.arange(count + 1)) * 60.0
         return np.asarray(np.diff(self._upto(edges)) > 0.0)
 
+    def density(self) -> float:
+        """Share of minutes with a line, from the first to the newest; 0 until ten were."""
+        lines = np.flatnonzero(self._lines)
+        return len(lines) / (lines[-1] - lines[0] + 1) if len(lines) >= 10 else 0.0
+
     def first_minute(self) -> int | None:
         """The oldest minute with a line that is kept."""
         lines = np.flatnonzero(self._lines)

@@ -135,6 +135,18 @@ def test_over_a_restart_while_blind_nothing_closes_and_nothing_opens_twice() -> 
     assert again.open[key].since == first.open[key].since
 
 
+def test_the_hour_in_which_a_silence_begins_does_not_become_the_habit() -> None:
+    """At the next full hour half of what was expected was forgotten."""
+    fleet = steady(20, 3 * DAY + 120).silence([7], 3 * DAY + 12)
+    watch = learned(fleet, 3 * DAY).run(fleet, 3 * DAY, 3 * DAY + 120)
+    ((_, found),) = watch.opened
+    at_the_end = watch.open[found.key]
+    assert watch.closed == []
+    expected = float(watch.ask(fleet.end_s)[0].evidence["expected_count"])
+    assert expected == pytest.approx(108, abs=6)
+    assert at_the_end.since == found.since
+
+
 def test_a_history_loaded_customer_by_customer_opens_nothing_but_what_is_wrong_in_it() -> None:
     fleet = steady(8, 3 * DAY).silence([3], -120)
     table = fleet.table()

@@ -163,7 +163,26 @@ def _exposure(rows: Ints, sums: Sums, seen: SeenTime, first_hour: int, last_hour
     share[hours <= last_hour - HOURS_KEPT] = 0.0
     last = sums.last_s[rows] // 3600
     own = (hours[:, None] >= sums.first_hour[rows]) & (hours[:, None] <= last)
-    return (share[:, None] * own).astype(np.float32)
+    return (np.minimum(share[:, None], _spoken(rows, sums, hours, last)) * own).astype(np.float32)
+
+
+def _spoken(rows: Ints, sums: Sums, hours: Ints, last: Floats) -> Floats:
+    """The share [hours, rows] of a row's last hour up to its last message; 1 of others.
+
+    What follows may be the beginning of a silence, which must not become the habit. A sender that
+    reports once or twice an hour has spoken for all of it.
+    """
+    until = np.minimum((sums.last_s[rows] + 60.0 - 3600.0 * last) / 3600.0, 1.0)
+    spoken = np.ones((len(hours), len(rows)))
+    for hour in np.unique(last[np.isfinite(last)]).astype(np.int64):
+        if hours[0] <= hour <= hours[-1]:
+            active = sums.active(int(hour))
+            there = rows < len(active)
+            dense = np.zeros(len(rows), bool)
+            dense[there] = active[rows[there]] >= 3.0
+            at = dense & (last == hour)
+            spoken[hour - hours[0], at] = until[at]
+    return spoken
 
 
 def _report_minutes(active: Floats, exposure: Floats) -> Floats:

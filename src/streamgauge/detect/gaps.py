@@ -88,8 +88,8 @@ class SeenTime:
 
     def first_minute(self) -> int | None:
         """The oldest minute with a line that is kept."""
-        lines = np.flatnonzero(self._lines)
-        return int(lines[0]) + self._base if len(lines) else None
+        first = int(self._lines.argmax())
+        return first + self._base if self._lines[first] else None
 
     def _upto(self, at_s: float | Floats) -> Array:
         if self._prefix is None:

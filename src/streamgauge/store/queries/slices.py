@@ -14,6 +14,9 @@ from streamgauge.store.engine import Engine
 from streamgauge.store.queries.span import NS_A_SECOND, to_ns
 from streamgauge.store.queuerollup import LAST_FIELDS
 
+ROWS_HELD = 100_000
+MAX_STRIDE_HOURS = 48
+
 _WHERE = "WHERE time_ns >= {low:Int64} AND time_ns < {high:Int64}"
 _PATIENTLY = "SETTINGS max_execution_time = 300"
 _MINUTE = "intDiv(time_ns, 60000000000) AS minute"
@@ -24,17 +27,27 @@ def replay_slices(
 ) -> Iterator[tuple[float, Delta]]:
     """Ticks that are not empty, in order: (end of the tick, rows stamped in it).
 
-    Ticks begin at `from_s`; a row stamped at a tick's end belongs to the next one. About an hour
-    is held in memory at a time.
+    Ticks begin at `from_s`; a row stamped at a tick's end belongs to the next one. Some hours are
+    held in memory at a time, fewer where they hold many rows.
 
     Raises:
         StoreError: the engine refused.
     """
     start_ns, end_ns, tick_ns = to_ns(from_s), to_ns(to_s), to_ns(tick_s)
-    stride_ns = max(1, 3600 * NS_A_SECOND // tick_ns) * tick_ns
+    stride_ns = max(1, _stride_s(engine, to_s - from_s) * NS_A_SECOND // tick_ns) * tick_ns
     for low in _occupied(engine, start_ns, end_ns, stride_ns):
         high = min(low + stride_ns, end_ns)
         yield from _ticks(engine, low, high, start_ns, tick_ns)
+
+
+def _stride_s(engine: Engine, span_s: float) -> int:
+    """Seconds that hold about ROWS_HELD rows, an hour at least: a query has a price of its own."""
+    answer = engine.query(
+        "SELECT (SELECT count() FROM messages) + (SELECT count() FROM queue) AS rows"
+    )
+    rows = max(int(answer.column("rows")[0].as_py()), 1)
+    hours = int(ROWS_HELD / rows * span_s / 3600)
+    return 3600 * min(max(hours, 1), MAX_STRIDE_HOURS)
 
 
 def _occupied(engine: Engine, start_ns: int, end_ns: int, stride_ns: int) -> list[int]:

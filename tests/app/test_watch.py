@@ -51,6 +51,7 @@ def delta(minutes: range, tenants: list[str]) -> Delta:
             "outcome": tag(["ok"] * len(rows)),
             "reason": tag([""] * len(rows)),
             "count": pa.array([1] * len(rows), pa.uint64()),
+            "first_ns": pa.array(stamps, pa.int64()),
             "last_ns": pa.array(stamps, pa.int64()),
         }
     )

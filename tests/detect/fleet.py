@@ -69,6 +69,8 @@ class Fleet:
     """[senders, minutes]: second of each minute in which lines are stamped, if not `stamp_s`."""
     stamp_s: float = 0.0
     """Second of the minute in which lines are stamped."""
+    first_s: float | None = None
+    """Second of the first line of a minute, where several are stamped in it."""
 
     @property
     def minutes(self) -> int:
@@ -121,6 +123,9 @@ class Fleet:
         second = np.full(len(who), self.stamp_s)
         if self.seconds is not None:
             second = self.seconds[who, first + when]
+        stamps = pa.array(minute * 60_000_000_000 + (second * 1e9).astype(np.int64), pa.int64())
+        first_s = round((self.first_s or 0.0) * 1e9)
+        first_stamps = pa.array(minute * 60_000_000_000 + first_s, pa.int64())
         return pa.table(
             {
                 "minute": pa.array(minute, pa.int64()),
@@ -128,9 +133,8 @@ class Fleet:
                 "outcome": _tag(outcomes, who),
                 "reason": _tag(reasons, who),
                 "count": pa.array(counts[who, when].astype(np.uint64)),
-                "last_ns": pa.array(
-                    (minute * 60_000_000_000 + (second * 1e9).astype(np.int64)).astype(np.int64)
-                ),
+                "first_ns": stamps if self.first_s is None else first_stamps,
+                "last_ns": stamps,
             }
         )
 

@@ -72,8 +72,12 @@ def test_one_stray_message_of_a_big_customer_does_not_close_its_silence() -> Non
     assert not watch.closed
 
 
-def test_a_modest_customer_is_missed_within_ninety_seconds() -> None:
-    """Lines every ten seconds, 30 a minute, a week learned; 25 customers."""
+@pytest.mark.parametrize("late_s", [0.0, 9.9], ids=["start is stamped", "end is stamped"])
+def test_a_modest_customer_is_missed_within_ninety_seconds(late_s: float) -> None:
+    """Lines every ten seconds, 30 a minute, a week learned; 25 customers.
+
+    Senders that stamp the end of their interval were taken for such as report once a minute.
+    """
     rng = np.random.default_rng(5)
     senders = [
         Sender(Flow(f"t{i:02d}", "web", "ga4", "main", stage), 1800.0)
@@ -81,7 +85,7 @@ def test_a_modest_customer_is_missed_within_ninety_seconds() -> None:
         for stage in ("received", "delivered")
     ]
     fleet = make(senders, WEEK_LEARNED)
-    fleet.stamp_s = 50.0
+    fleet.first_s, fleet.stamp_s = late_s, 50.0 + late_s
     watch = learned(fleet, WEEK_LEARNED)
     stopped_at = fleet.end_s + 120.0
     for step in range(36):
@@ -90,13 +94,13 @@ def test_a_modest_customer_is_missed_within_ninety_seconds() -> None:
         part = Fleet([senders[i] for i in speaking], np.zeros(0), np.zeros(0), int(now // 60))
         part.ok = rng.poisson(5.0, (len(speaking), 1))
         part.failed = np.zeros_like(part.ok)
-        part.stamp_s = now % 60.0
+        part.stamp_s = now % 60.0 + late_s
         watch.detector.observe(part.delta())
-        watch.ask(now + 1.0)
+        watch.ask(now + late_s + 1.0)
     (opened_at, opened), *more = watch.opened
     assert opened.scope == Scope(tenant="t07")
     assert not more
-    assert opened_at - (stopped_at - 10.0) <= 90.0
+    assert opened_at - (stopped_at - 10.0 + late_s) <= 90.0
 
 
 def test_a_few_failing_customers_are_one_incident_that_closes_soon_after() -> None:

@@ -96,6 +96,7 @@ def test_nothing_that_comes_in_makes_numbers_that_are_none(
             "stage": pa.array(["delivered"] * n).dictionary_encode(),
             "outcome": tag, "reason": tag,
             "count": pa.array(counts[:n], pa.uint64()),
+            "first_ns": pa.array([m * 60_000_000_000 for m in minutes], pa.int64()),
             "last_ns": pa.array([m * 60_000_000_000 for m in minutes], pa.int64()),
         }
     )  # fmt: skip
@@ -125,6 +126,7 @@ def test_a_hundred_thousand_new_flows_in_a_minute_are_no_storm() -> None:
                     "tenant": same, "source": many, "integration": same, "pipeline": same,
                     "stage": same, "outcome": same, "reason": same,
                     "count": pa.array(np.ones(n, np.uint64)),
+                    "first_ns": pa.array(np.full(n, minute * 60_000_000_000)),
                     "last_ns": pa.array(np.full(n, minute * 60_000_000_000)),
                 }
             )

@@ -24,6 +24,8 @@ TAIL_STEPS = 6
 """The history's last minutes are reported as often as the live router does, so that the figures of
 the last five minutes are right from the start."""
 LIVE_STEP_S = 5.0
+RECENT_S = 3600.0
+"""Reported as often as live traffic is, so that how often is known when the faults begin."""
 START_AHEAD_S = 3.0
 """Between deciding when the load starts and its start: time to write the history's last minute."""
 QUERYABLE_S = 60.0
@@ -70,14 +72,16 @@ class Play:
         """History, then live traffic exactly where it ends; returns when (epoch seconds)."""
         bulk_end = math.floor(time.time() / STEP_S - TAIL_STEPS) * STEP_S
         bulk_start = bulk_end - DAYS * 86400
-        bulk = await self._load_history(bulk_start, bulk_end)
+        bulk = await self._load_history(bulk_start, bulk_end - RECENT_S)
+        recent = self._history.bodies(bulk_end - RECENT_S, bulk_end, step_s=LIVE_STEP_S)
+        as_live = await upload(self._stage.gauge.client, recent)
         self._terminal.step("starting the router, its vendors and its customers")
         await self._stage.start_router()
         start_at = float(math.ceil(time.time() + START_AHEAD_S))
         self._stage.start_load(start_at, self._plot.arguments())
         tail = self._history.bodies(bulk_end, start_at, step_s=LIVE_STEP_S)
         rest = await upload(self._stage.gauge.client, tail)
-        await self._until_counted(bulk_start, start_at, bulk.ends + rest.ends)
+        await self._until_counted(bulk_start, start_at, bulk.ends + as_live.ends + rest.ends)
         return start_at
 
     async def _load_history(self, start_at: float, end_at: float) -> Uploaded:

@@ -38,7 +38,6 @@ _BAR_LOWEST = 7.0
 UNSEEN_NATS = 4.0
 _STAGGER_S = 10.0
 """Senders that report in the same second arrive some seconds apart."""
-_END_STAMP_S = 2.5
 _ONCE_A_MINUTE_S = 18.0
 _ACTIVE_MINUTES_NEEDED = 6
 _PEAK_MARGIN = 1.4
@@ -74,14 +73,10 @@ class SilenceEvidence:
     def _within_minute_s(self, rows: Ints) -> Floats:
         """The time [rows] between reports of those that report in every minute.
 
-        Stamps at the same second each time: what is left of the minute is the interval, unless it
-        is nothing: then the end of an interval is stamped, and how long that is does not show.
-        Stamps at any second: n of them leave 1/(n + 1) of the minute.
+        What is left of the minute that their stamps span, whether the start or the end of an
+        interval is stamped; of stamps at any second that is the longer gaps.
         """
-        tail = np.clip(self._sums.tail_s[rows], 0.0, 60.0)
-        fixed = np.where(tail > _END_STAMP_S, tail, 60.0)
-        anywhere = 60.0 * tail / np.maximum(60.0 - tail, 1.0)
-        return np.minimum(np.where(self._is_anywhere(rows), anywhere, fixed), 60.0)
+        return np.asarray(np.clip(60.0 - self._sums.span_s[rows], 1.0, 60.0))
 
     def _is_anywhere(self, rows: Ints) -> Bools:
         """Whether the last stamp [rows] of a minute stands at any second of it."""

@@ -51,6 +51,10 @@ class Sums:
         """Usual seconds [rows] from the newest message of a minute to that minute's end: the
         reporting interval of a sender that reports several times a minute."""
         self.tail_square: Floats = np.full(64, 3600.0)
+        self.span_s: Floats = np.zeros(64)
+        """Usual seconds [rows] between the first and the last stamp of a minute: what is left of
+        the minute is the reporting interval, whether its start or its end is stamped."""
+        self._minute_first_s: Floats = np.full(64, np.inf)
         """The same [rows], squared: tells whether those seconds are always the same."""
         self.first_hour: Ints = np.full(64, np.iinfo(np.int64).max)
         self.minute_counts: Floats = np.zeros((MINUTES_KEPT, 64), np.float32)
@@ -90,8 +94,10 @@ class Sums:
             self._add_filtered(minute[is_filtered] // 60, rows[is_filtered], counts[is_filtered])
         stamps = table["last_ns"].to_numpy() / 1e9
         self._arrived.append(np.unique(rows))
+        firsts = table["first_ns"].to_numpy() / 1e9
         self._note_tails(rows, stamps, minute)
-        self._note_stamps(rows, stamps, minute // 60)
+        self._note_spans(rows, stamps - firsts, minute, counts)
+        self._note_stamps(rows, firsts, stamps, minute)
         self._add_to_minutes(minute, rows, counts, failed)
         return self._add_to_hours(minute, rows, counts, failed)
 
@@ -124,7 +130,8 @@ class Sums:
         self._make_room()
         counts = table["count"].to_numpy().astype(np.float64)
         failed = np.where(self._outcomes.has_failed.rows(table["outcome"]), counts, 0.0)
-        self._note_stamps(rows, table["last_ns"].to_numpy() / 1e9, hour)
+        stamps = table["last_ns"].to_numpy() / 1e9
+        self._note_stamps(rows, stamps, stamps, 60 * hour)
         idle = -np.log1p(-np.minimum(table["active_minutes"].to_numpy() / 60.0, 0.9999))
         for now, part in _parts(hour):
             if now <= self.newest_hour - HOURS_KEPT:
@@ -175,6 +182,8 @@ class Sums:
         self.last_s = grown(self.last_s, rows, -np.inf)
         self.tail_s = grown(self.tail_s, rows, 60.0)
         self.tail_square = grown(self.tail_square, rows, 3600.0)
+        self.span_s = grown(self.span_s, rows, 0.0)
+        self._minute_first_s = grown(self._minute_first_s, rows, np.inf)
         self.first_hour = grown(self.first_hour, rows, np.iinfo(np.int64).max)
         if rows > self.minute_counts.shape[1]:
             self.minute_counts = np.ascontiguousarray(grown(self.minute_counts.T, rows, 0).T)
@@ -194,8 +203,24 @@ class Sums:
         self.tail_s[known] = total[known] / count[known]
         self.tail_square[known] = square[known] / count[known]
 
-    def _note_stamps(self, rows: Ints, stamps: Floats, hours: Ints) -> None:
-        times = rows.shape[1]
+    def _note_spans(self, rows: Ints, spans: Floats, minute: Ints, counts: Floats) -> None:
+        """Learn how much of a minute the stamps span, from the last hour of many minutes at once.
+
+        Rows of a level hold several outcomes: the rare ones, stamped once, hardly weigh.
+        """
+        newest = minute.max()
+        ended = (minute < newest) & (minute >= newest - 60)
+        flat, times = rows[ended].ravel(), rows.shape[1]
+        size, weights = self._levels.row_count, np.repeat(counts[ended], times)
+        total = np.bincount(flat, np.repeat(spans[ended], times) * weights, size)
+        weight = np.bincount(flat, weights, size)
+        known = np.flatnonzero(
+            (np.bincount(flat, minlength=size) >= _TAILS_NEEDED) & (weight > 0.0)
+        )
+        self.span_s[known] = total[known] / weight[known]
+
+    def _note_stamps(self, rows: Ints, firsts: Floats, stamps: Floats, minute: Ints) -> None:
+        times, hours = rows.shape[1], minute // 60
         flat = rows.ravel()
         touched = np.unique(flat)
         old = self.last_s[touched]
@@ -207,6 +232,14 @@ class Sums:
         rows_ended, tail = touched[ended], 60.0 - old[ended] % 60.0
         self.tail_s[rows_ended] += 0.05 * (tail - self.tail_s[rows_ended])
         self.tail_square[rows_ended] += 0.05 * (tail**2 - self.tail_square[rows_ended])
+        spans = old[ended] - self._minute_first_s[rows_ended]
+        known = np.isfinite(spans)
+        at = rows_ended[known]
+        self.span_s[at] += 0.2 * (np.clip(spans[known], 0.0, 60.0) - self.span_s[at])
+        with np.errstate(invalid="ignore"):
+            self._minute_first_s[touched[new // 60 > old // 60]] = np.inf
+        is_newest = np.repeat(minute, times) == self.last_s[flat] // 60
+        np.minimum.at(self._minute_first_s, flat[is_newest], np.repeat(firsts, times)[is_newest])
         fresh = np.where(hours > self.newest_hour - HOURS_KEPT, hours, np.iinfo(np.int64).max)
         np.minimum.at(self.first_hour, flat, np.repeat(fresh, times))
 

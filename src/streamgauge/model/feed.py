@@ -23,7 +23,8 @@ MINUTES_COLUMNS: dict[str, str] = {
     "outcome": "tag",
     "reason": "tag",
     "count": "uint64",  # messages to add to that minute
-    "last_ns": "int64",  # newest time stamp among them
+    "first_ns": "int64",  # oldest and newest time stamp among them
+    "last_ns": "int64",
 }
 
 QUEUES_COLUMNS: dict[str, str] = {

@@ -87,11 +87,15 @@ def summed_minutes(rows: pa.Table) -> pa.Table:
             "key": key,
             "row": np.arange(len(key)),
             "count": rows.column("count").to_numpy(),
+            "first_ns": rows.column("first_ns").to_numpy(),
             "last_ns": rows.column("last_ns").to_numpy(),
         }
     )
     sums = frame.group_by("key").agg(
-        pl.col("row").first(), pl.col("count").sum(), pl.col("last_ns").max()
+        pl.col("row").first(),
+        pl.col("count").sum(),
+        pl.col("first_ns").min(),
+        pl.col("last_ns").max(),
     )
     sums = sums.sort("row")
     first = sums["row"].to_numpy()
@@ -100,6 +104,7 @@ def summed_minutes(rows: pa.Table) -> pa.Table:
             "minute": rows.column("minute").to_numpy()[first],
             **take_tags(rows, columns.MINUTE_KEY, first),
             "count": sums["count"].to_numpy(),
+            "first_ns": sums["first_ns"].to_numpy(),
             "last_ns": sums["last_ns"].to_numpy(),
         }
     ).cast(columns.MINUTES)

@@ -37,7 +37,7 @@ def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
     minutes, queues = columns.MINUTES.empty_table(), columns.QUEUES.empty_table()
     if messages.num_rows:
         summed = minute_rows(messages)
-        tables["minute"] = summed.drop_columns(["first_ns"])
+        tables["minute"] = summed
         tables["last_seen"] = last_seen_rows(summed)
         minutes = summed.select(columns.MINUTES.names).cast(columns.MINUTES)
     if queue.num_rows:

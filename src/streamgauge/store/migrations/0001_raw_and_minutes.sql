@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS minute
     bytes        SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
     latency_hist SimpleAggregateFunction(sumMap, Map(Int16, UInt64)),
     queue_hist   SimpleAggregateFunction(sumMap, Map(Int16, UInt64)),
+    first_ns     SimpleAggregateFunction(min, Int64) CODEC(Delta, ZSTD),
     last_ns      SimpleAggregateFunction(max, Int64) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree

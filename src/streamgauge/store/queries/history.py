@@ -50,7 +50,7 @@ def minutes_between(engine: Engine, first: int, end: int) -> Delta:
     bounds = {"first": first, "end": end}
     keys = ", ".join(("minute", *columns.MINUTE_KEY))
     minutes = engine.query(
-        f"SELECT {keys}, count, last_ns FROM minute "
+        f"SELECT {keys}, count, first_ns, last_ns FROM minute "
         f"WHERE minute >= {{first:Int64}} AND minute < {{end:Int64}} {_AS_CODES}",
         bounds,
     )

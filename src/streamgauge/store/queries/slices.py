@@ -98,7 +98,8 @@ def _minutes_sql() -> str:
     keys = ", ".join(("tick", "minute", *columns.MINUTE_KEY))
     tags = ", ".join(columns.MINUTE_KEY)
     return (
-        f"SELECT {_tick()}, {_MINUTE}, {tags}, sum(count) AS count, max(time_ns) AS last_ns "
+        f"SELECT {_tick()}, {_MINUTE}, {tags}, sum(count) AS count, "
+        "min(time_ns) AS first_ns, max(time_ns) AS last_ns "
         f"FROM messages {_WHERE} GROUP BY {keys} ORDER BY tick, minute {_PATIENTLY}"
     )
 

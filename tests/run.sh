@@ -28,7 +28,25 @@ step "format" "$BIN/ruff" format --check .
 step "types" "$BIN/mypy"
 step "imports" "$BIN/lint-imports"
 find_chromium
-step "tests" "$BIN/python" -m pytest --cov --cov-report=term:skip-covered --durations=10 "$@"
+pytest() { "$BIN/python" -m pytest --cov --durations=10 "$@"; }
+
+# The demonstration mostly waits for minutes to pass: it runs beside the quick tests.
+if [ $# -gt 0 ]; then
+  step "tests" pytest --cov-report=term:skip-covered "$@"
+else
+  demo=tests/acceptance/test_demo.py
+  demo_log=$(mktemp)
+  COVERAGE_FILE=$PWD/.coverage-demo pytest --cov-report= "$demo" >"$demo_log" 2>&1 &
+  demo_pid=$!
+  quick=$(find tests -mindepth 1 -maxdepth 1 -type d ! -name acceptance ! -name __pycache__ | sort)
+  # shellcheck disable=SC2086 # one word a folder
+  step "tests" pytest --cov-report= $quick tests/acceptance --ignore="$demo"
+  step "demo" wait "$demo_pid"
+  cat "$demo_log"
+  rm -f "$demo_log"
+  "$BIN/python" -m coverage combine --quiet --append .coverage-demo
+  "$BIN/python" -m coverage report --skip-covered
+fi
 
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'failed: %s\n' "${failed[*]}"

@@ -105,7 +105,7 @@ class Parsed:
     rejected: list[RejectedLine] = field(default_factory=list)
     """The first 100 of the rejected lines, in order."""
     has_all_timestamps: bool = True
-    """Whether every good line brought its own time stamp; only then can a retry be known by its
-    body."""
+    """Whether every line that can be read brought its own time stamp, also those that a limit keeps
+    out for now; only then can a retry be known by its body."""
     rejected_by: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """All rejected lines, counted by class of reason (`syntax`, `series`, …) and tenant."""

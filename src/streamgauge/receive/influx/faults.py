@@ -29,6 +29,10 @@ class Fault(IntEnum):
     """`count` of messages that is no count."""
     SERIES = 5
     """More new series than a tenant may have in an hour."""
+    LINES_PER_S = 6
+    BYTES_PER_S = 7
+    ACTIVE_SERIES = 8
+    """The three limits of a tenant, off until configured."""
 
 
 _BLANK = " \t\0"

@@ -14,7 +14,6 @@ Source: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_re
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +21,11 @@ from numpy.typing import NDArray
 
 from streamgauge.model.batch import Batch, Parsed
 from streamgauge.model.errors import PayloadError
-from streamgauge.receive.guard import Series, SeriesGuard
+from streamgauge.receive.guard import SeriesGuard
 from streamgauge.receive.influx import tokens
+from streamgauge.receive.influx.admitting import guarded, limited
 from streamgauge.receive.influx.blanks import Positions
-from streamgauge.receive.influx.book import ALL_TAGS, TENANT, Book, Rows, Shelf, distinct
+from streamgauge.receive.influx.book import Book, distinct
 from streamgauge.receive.influx.encoding import mask_bad_utf8
 from streamgauge.receive.influx.faults import Fault
 from streamgauge.receive.influx.fields import Fields, explode
@@ -37,6 +37,7 @@ from streamgauge.receive.influx.series import SeriesKind
 from streamgauge.receive.influx.stamps import NANOSECONDS, read_stamps, stamps_refused
 from streamgauge.receive.influx.strings import hide
 from streamgauge.receive.influx.tables import Understood, build
+from streamgauge.receive.quotas import Admission
 from streamgauge.receive.schema import NO_MESSAGES, NO_POINTS, NO_QUEUE
 
 _BOOK = Book()
@@ -50,6 +51,7 @@ def parse(
     received_at_ns: int,
     max_ahead_s: float = 3600,
     guard: SeriesGuard | None = None,
+    admission: Admission | None = None,
 ) -> Parsed:
     """Understand a body of line protocol.
 
@@ -60,6 +62,7 @@ def parse(
         received_at_ns: stands in for a missing time stamp; negative refuses such lines.
         max_ahead_s: how far ahead of `received_at_ns` a time stamp may be, seconds.
         guard: refuses lines of series that it does not let in.
+        admission: of this body through the quotas: refuses lines of tenants over their limits.
 
     Raises:
         PayloadError: an unknown precision.
@@ -67,7 +70,7 @@ def parse(
     unit_ns = NANOSECONDS.get(precision)
     if unit_ns is None:
         raise PayloadError(f"unknown precision {precision!r}; use one of n, u, ms, s, m, h")
-    asked = _Asked(unit_ns, db, received_at_ns, max_ahead_s, guard)
+    asked = _Asked(unit_ns, db, received_at_ns, max_ahead_s, guard, admission)
     safe, bad_at = mask_bad_utf8(body)
     raw = np.frombuffer(safe, np.uint8)
     whole = Part(body, raw, hide(safe, raw), bad_at, 1)
@@ -83,6 +86,7 @@ class _Asked:
     received_at_ns: int
     max_ahead_s: float
     guard: SeriesGuard | None
+    admission: Admission | None
 
 
 def _parse_part(part: Part, asked: _Asked) -> Parsed:
@@ -99,16 +103,20 @@ def _parse_part(part: Part, asked: _Asked) -> Parsed:
     fault[(kind == SeriesKind.REFUSED) & (fault != Fault.ENCODING)] = Fault.SYNTAX
     columns = fill_columns(fields, kind)
     fault[columns.is_bad_count & (fault == Fault.NONE)] = Fault.COUNT
-    reasons = _admit(asked.guard, shelf, series, code, fault)
+    has_stamps = bool((lines.stamp_start < lines.stamp_end)[fault == Fault.NONE].all())
+    reasons = guarded(asked.guard, shelf, series, code, fault)
+    limited(asked.admission, shelf, series, code, lines, fault)
     is_good = fault == Fault.NONE
     understood = Understood(asked.db, shelf, series, code, kind, time_ns, is_good)
-    refusals = Refusals(part.body, lines, fault, time_ns, asked.max_ahead_s, code, reasons)
+    refusals = Refusals(
+        part.body, lines, fault, time_ns, asked.max_ahead_s, code, reasons, asked.admission
+    )
     return Parsed(
         build(understood, fields, columns),
         line_count=len(lines),
         rejected_count=refusals.count,
         rejected=refusals.told(shelf, series),
-        has_all_timestamps=bool((lines.stamp_start < lines.stamp_end)[is_good].all()),
+        has_all_timestamps=has_stamps,
         rejected_by=refusals.counted(shelf, series),
     )
 
@@ -144,33 +152,3 @@ def _fields(lines: Lines, fault: NDArray[np.uint8]) -> Fields:
     malformed = whole[fields.malformed]
     fault[malformed[fault[malformed] != Fault.ENCODING]] = Fault.SYNTAX
     return fields if everything else fields.at_lines(whole)
-
-
-def _admit(
-    guard: SeriesGuard | None,
-    shelf: Shelf,
-    series: Rows,
-    code: NDArray[np.int32],
-    fault: NDArray[np.uint8],
-) -> dict[int, str]:
-    """Ask for the series of good lines; marks the lines of those that are refused."""
-    if guard is None:
-        return {}
-    asked = np.arange(len(series))
-    if fault.any():
-        asked = np.unique(code[fault == Fault.NONE])
-    found = guard.refusals(_seen(shelf, series[asked]))
-    reasons = {int(asked[at]): reason for at, reason in found.items()}
-    if reasons:
-        is_refused = np.zeros(len(series), bool)
-        is_refused[list(reasons)] = True
-        fault[is_refused[code] & (fault == Fault.NONE)] = Fault.SERIES
-    return reasons
-
-
-def _seen(shelf: Shelf, rows: Rows) -> Series:
-    def words(slot: int) -> Callable[[NDArray[np.int64]], list[str]]:
-        known = shelf.words(SeriesKind.POINTS, slot)
-        return lambda at: [known[code] for code in shelf.codes(rows[at], slot).tolist()]
-
-    return Series(shelf.identities(rows), words(TENANT), words(ALL_TAGS))

@@ -8,15 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamgauge.model.batch import RejectedLine
+from streamgauge.model.refusal import RefusalReason
 from streamgauge.receive.influx.book import TENANT, Rows, Shelf
 from streamgauge.receive.influx.faults import Fault, syntax_reason
 from streamgauge.receive.influx.lines import Lines
 from streamgauge.receive.influx.measurements import COUNT_REASON
 from streamgauge.receive.influx.series import SeriesKind
 from streamgauge.receive.influx.stamps import stamp_reason
+from streamgauge.receive.quotas import Admission
 
 MAX_TOLD = 100
 MAX_LINE_CHARACTERS = 256
+_LIMITS = (Fault.LINES_PER_S, Fault.BYTES_PER_S, Fault.ACTIVE_SERIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Refusals:
     max_ahead_s: float
     code: NDArray[np.int32]
     series_reasons: dict[int, str]
+    admission: Admission | None = None
 
     @property
     def count(self) -> int:
@@ -65,10 +69,15 @@ class Refusals:
         start, end = int(self.lines.start[at]), int(self.lines.end[at])
         shown = self.body[start : min(end, start + 4 * MAX_LINE_CHARACTERS)]
         line = shown.decode(errors="replace")[:MAX_LINE_CHARACTERS]
-        return RejectedLine(int(self.lines.number[at]), line, self._reason(at, start, end), tenant)
+        fault = Fault(int(self.fault[at]))
+        if self.admission is not None and fault in _LIMITS:
+            reason = self.admission.text(RefusalReason(fault.name.lower()), tenant)
+        else:
+            reason = self._reason(fault, at, start, end)
+        return RejectedLine(int(self.lines.number[at]), line, reason, tenant)
 
-    def _reason(self, at: int, start: int, end: int) -> str:
-        match Fault(int(self.fault[at])):
+    def _reason(self, fault: Fault, at: int, start: int, end: int) -> str:
+        match fault:
             case Fault.ENCODING:
                 return "invalid UTF-8; text must be sent as UTF-8"
             case Fault.STAMP:

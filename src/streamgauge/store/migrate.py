@@ -8,7 +8,7 @@ above 0, asked right before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -30,43 +30,87 @@ class Statement:
     """A question whose answer is a number; empty: it always runs."""
 
 
-def migrate(engine: Engine) -> int:
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file."""
+
+    number: int
+    name: str
+    statements: tuple[Statement, ...]
+
+
+def migrate(engine: Engine, tell: Callable[[Migration], None] = lambda _: None) -> int:
     """Run what has not run yet; returns how many. Statements are repeatable after a crash.
+
+    Args:
+        engine: open.
+        tell: told of each migration before it runs.
 
     Raises:
         StoreError: a statement failed, or the store was written by a newer streamgauge.
     """
+    todo = pending(engine)
     engine.command(_REGISTER)
-    done = set(engine.query("SELECT number FROM schema_migrations").column("number").to_pylist())
-    known = list(_migrations())
-    if newer := done - {number for number, _, _ in known}:
+    for migration in todo:
+        tell(migration)
+        for statement in migration.statements:
+            run(engine, statement)
+        engine.command(
+            "INSERT INTO schema_migrations SELECT {number:UInt32}, {name:String}",
+            {"number": migration.number, "name": migration.name},
+        )
+    return len(todo)
+
+
+def run(engine: Engine, statement: Statement) -> None:
+    """Run a statement where its condition holds.
+
+    Raises:
+        StoreError: the engine refused.
+    """
+    if not statement.condition or _holds(engine, statement.condition):
+        engine.command(statement.sql)
+
+
+def pending(engine: Engine) -> list[Migration]:
+    """What has not run yet, in order; changes nothing.
+
+    Raises:
+        StoreError: the engine refused, or the store was written by a newer streamgauge.
+    """
+    done, known = applied(engine), list(known_migrations())
+    if newer := done - {migration.number for migration in known}:
         raise StoreError(
             f"this store was written by a newer streamgauge (migration {max(newer)}): upgrade, "
             "or name another data folder (--data)",
             permanent=True,
         )
-    todo = [migration for migration in known if migration[0] not in done]
-    for number, name, statements in todo:
-        for statement in statements:
-            if not statement.condition or _holds(engine, statement.condition):
-                engine.command(statement.sql)
-        engine.command(
-            "INSERT INTO schema_migrations SELECT {number:UInt32}, {name:String}",
-            {"number": number, "name": name},
-        )
-    return len(todo)
+    return [migration for migration in known if migration.number not in done]
+
+
+def applied(engine: Engine) -> set[int]:
+    """The numbers of the migrations that have run; none: nothing was ever stored.
+
+    Raises:
+        StoreError: the engine refused.
+    """
+    if not _holds(engine, "EXISTS TABLE schema_migrations"):
+        return set()
+    numbers = engine.query("SELECT number FROM schema_migrations").column("number")
+    return set(numbers.to_pylist())
 
 
 def _holds(engine: Engine, condition: str) -> bool:
     return bool(engine.query(condition).column(0)[0].as_py())
 
 
-def _migrations() -> Iterator[tuple[int, str, list[Statement]]]:
+def known_migrations() -> Iterator[Migration]:
+    """Every migration of this version, in order."""
     folder = files("streamgauge.store") / "migrations"
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.endswith(".sql"):
-            statements = list(statements_of(path.read_text(encoding="utf-8")))
-            yield int(path.name.split("_", 1)[0]), path.name, statements
+            statements = tuple(statements_of(path.read_text(encoding="utf-8")))
+            yield Migration(int(path.name.split("_", 1)[0]), path.name, statements)
 
 
 def statements_of(text: str) -> Iterator[Statement]:

@@ -1,0 +1,125 @@
+"""A store of every released schema, opened by this version: nothing is lost, nothing is doubled.
+
+`released/NAME.tar.xz` is a data folder as `kill -9` left it, `released/NAME.json.xz` what the
+version that wrote it answered (see `make_released.py`, which adds the next).
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.moves.make_released import RELEASED, lines
+from tests.moves.questions import NOW, answers, differences
+
+from streamgauge.app.known_series import KnownSeries
+from streamgauge.model.clock import SimulatedClock
+from streamgauge.receive.guard import SeriesGuard
+from streamgauge.receive.influx.parsing import parse
+from streamgauge.state.state import State
+from streamgauge.store import Store, StoreSettings
+from streamgauge.store.engine import Engine
+from streamgauge.store.migrate import pending, run
+
+pytestmark = [pytest.mark.chdb, pytest.mark.slow]
+
+NAMES = sorted(path.name.removesuffix(".tar.xz") for path in RELEASED.glob("*.tar.xz"))
+EVERY_NTH = 1 if os.environ.get("STREAMGAUGE_NIGHTLY") else 17
+"""A crash after each statement of all migrations would take minutes."""
+
+
+@pytest.fixture(params=NAMES)
+def release(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def folder(release: str, tmp_path: Path) -> Path:
+    """Its data folder."""
+    with tarfile.open(RELEASED / f"{release}.tar.xz") as archive:
+        archive.extractall(tmp_path / "data", filter="data")
+    return tmp_path / "data"
+
+
+def before(release: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(
+        lzma.decompress((RELEASED / f"{release}.json.xz").read_bytes())
+    )
+    return answer
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Store]:
+    store = Store(f"chdb://{folder}/store", folder, SimulatedClock(NOW), StoreSettings())
+    store.open()
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def unlike(release: str, folder: Path) -> list[str]:
+    """Where the answers differ from those of the version that wrote the folder."""
+    with opened(folder) as store:
+        assert store.flush(60)
+        # Over JSON, so that both sides have the same types.
+        return differences(before(release), json.loads(json.dumps(answers(store))))
+
+
+def test_every_answer_is_the_same_and_a_retry_is_still_known(release: str, folder: Path) -> None:
+    assert unlike(release, folder) == []
+    with opened(folder) as store:
+        for part in (0, 1):
+            parsed = parse(lines(part), precision="ns", db="router", received_at_ns=int(NOW * 1e9))
+            assert not store.write(parsed, f"part {part}".encode(), NOW), "counted twice"
+    assert unlike(release, folder) == []
+
+
+def test_incidents_and_known_series_are_kept(release: str, folder: Path) -> None:
+    state = State(f"sqlite:///{folder / 'state.sqlite3'}", SimulatedClock(NOW))
+    state.open()
+    incidents = state.list_incidents()
+    assert len(incidents) == 4
+    assert {len(state.list_notifications(incident.id)) for incident in incidents} == {1}
+    assert state.get_incident("ünusual").timeline
+    state.close()
+    guard = SeriesGuard(SimulatedClock(NOW), 10)
+    KnownSeries(folder / "series.npy", guard).load()
+    assert sorted(guard.known()) == list(np.arange(1, 40))
+
+
+def test_a_crash_in_the_middle_of_the_upgrade_changes_nothing(
+    release: str, folder: Path, tmp_path: Path
+) -> None:
+    count = len(_statements(folder))
+    for position in range(EVERY_NTH // 2, count, EVERY_NTH):
+        crashed = tmp_path / f"crashed-{position}"
+        with tarfile.open(RELEASED / f"{release}.tar.xz") as archive:
+            archive.extractall(crashed, filter="data")
+        engine = _engine(crashed)
+        for statement in [each for one in pending(engine) for each in one.statements][:position]:
+            run(engine, statement)
+        engine.close()
+        assert unlike(release, crashed) == [], f"after statement {position} of {count}"
+
+
+def _statements(folder: Path) -> list[Any]:
+    engine = _engine(folder)
+    found = [statement for one in pending(engine) for statement in one.statements]
+    engine.close()
+    return found
+
+
+def _engine(folder: Path) -> Engine:
+    engine = Engine(f"chdb://{folder}/store", StoreSettings())
+    engine.open()
+    return engine

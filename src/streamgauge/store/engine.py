@@ -1,57 +1,44 @@
-"""Connections to ClickHouse: chDB embedded, or a server.
+"""Runs SQL on ClickHouse: chDB embedded, or a server that may be another process of ours.
 
-Queries on one connection are serialised, and one connection must not be asked while it streams;
-connections of one path share an engine and are truly concurrent. So every call borrows a
-connection for itself. One on which a query failed is thrown away: what it had answered so far
-stands in front of the next answer (chDB 26.9). All of them are closed before the process leaves,
-or the engine's shutdown raises.
+Retries are left to who calls: an insert carries a token, by which it counts once however often it
+is sent. Only questions are asked again by the driver, when a connection broke.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
 from streamgauge.model.errors import StoreError
+from streamgauge.store.address import ServerAddress, is_embedded, server_address
+from streamgauge.store.connections import Connections, EmbeddedConnections, ServerConnections
+from streamgauge.store.enginefaults import engine_errors
+from streamgauge.store.levels import PENDING_TABLES
 from streamgauge.store.settings import StoreSettings
 
-_CODE = re.compile(r"Code: (\d+)")
-_LASTING_CODES = frozenset(
-    {
-        6,  # CANNOT_PARSE_TEXT
-        10,  # NOT_FOUND_COLUMN_IN_BLOCK
-        16,  # NO_SUCH_COLUMN_IN_TABLE
-        27,  # CANNOT_PARSE_INPUT_ASSERTION_FAILED
-        43,  # ILLEGAL_TYPE_OF_ARGUMENT
-        44,  # ILLEGAL_COLUMN
-        53,  # TYPE_MISMATCH
-        69,  # ARGUMENT_OUT_OF_BOUND
-        70,  # CANNOT_CONVERT_TYPE
-        117,  # INCORRECT_DATA
-        128,  # TOO_LARGE_ARRAY_SIZE
-        131,  # TOO_LARGE_STRING_SIZE
-        349,  # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
-    }
-)
-"""Errors about what is inserted, not about the engine's state.
-Source: ClickHouse, src/Common/ErrorCodes.cpp"""
-_FULL_SIGNS = ("No space left on device", "NOT_ENOUGH_SPACE", "Disk quota exceeded")
 Parameters = Mapping[str, object]
 
 
 class Engine:
-    """Runs SQL. Thread-safe: as many connections as there are calls at the same time."""
+    """Thread-safe: as many connections as there are calls at the same time."""
 
     def __init__(self, url: str, settings: StoreSettings) -> None:
+        """Nothing is reached before `open`.
+
+        Args:
+            url: `chdb:///absolute/folder`, or `clickhouse://user:password@host:port/database`.
+            settings: Limits of a question.
+
+        Raises:
+            ConfigError: it is no such address.
+        """
         self._url = url
+        self._address: ServerAddress | None = None
         self._settings: dict[str, Any] = {
             "max_execution_time": settings.query_timeout_s,
             "max_memory_usage": settings.query_max_memory_bytes,
@@ -61,10 +48,17 @@ class Engine:
             "output_format_arrow_string_as_string": 1,
             "output_format_arrow_low_cardinality_as_dictionary": 0,
         }
-        self._guard = threading.Condition()
-        self._idle: list[Client] = []
-        self._borrowed = 0
-        self._is_open = False
+        self._guard = threading.Lock()
+        self._connections: Connections | None = None
+        self._why_not = "the store is closed"
+        self._is_closed = True
+        if not is_embedded(url):
+            self._address = server_address(url)
+
+    @property
+    def problem(self) -> str:
+        """Why it is asked nothing at present, for people; empty: it is asked."""
+        return "" if self._connections is not None else self._why_not
 
     def open(self) -> None:
         """Connect once, to tell early what is wrong.
@@ -72,18 +66,41 @@ class Engine:
         Raises:
             StoreError: the engine cannot be reached or opened.
         """
-        self._is_open = True
+        self.move_to(self._url)
         with self._client():
             pass
 
+    def move_to(self, url: str) -> None:
+        """From now on ask the engine at `url`, also if none was asked before.
+
+        Raises:
+            ConfigError: it is no such address.
+        """
+        connections: Connections
+        if is_embedded(url):
+            address = None
+            connections = EmbeddedConnections(url, self._settings)
+        else:
+            address = server_address(url)
+            connections = ServerConnections(address, self._settings | _arrow_codec(address))
+        self._put(connections, address, "")
+
+    def suspend(self, why: str) -> None:
+        """Refuse every call with this reason, until `move_to`."""
+        self._put(None, self._address, why)
+
     def close(self) -> None:
-        """Wait for the calls under way, then close every connection; later calls are refused."""
+        """Close every connection; later calls are refused. Embedded, calls under way end first."""
+        self._put(None, self._address, "the store is closed")
+
+    def _put(
+        self, connections: Connections | None, address: ServerAddress | None, why_not: str
+    ) -> None:
         with self._guard:
-            self._is_open = False
-            self._guard.wait_for(lambda: self._borrowed == 0)
-            clients, self._idle = self._idle, []
-        for client in clients:
-            client.close()
+            former, self._connections = self._connections, connections
+            self._address, self._why_not = address, why_not
+        if former is not None:
+            former.close()
 
     def query(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
         """The answer as Arrow. Parameters are bound by the engine: `{name:Type}`.
@@ -113,7 +130,7 @@ class Engine:
         settings = {
             "insert_deduplication_token": token,
             "max_execution_time": 0,
-            "optimize_on_insert": 0,  # rollups come summed already
+            "optimize_on_insert": int(table_name in PENDING_TABLES),  # others come summed
         }
         with self._client() as client:
             client.insert_arrow(table_name, rows, settings=settings)
@@ -121,45 +138,14 @@ class Engine:
     @contextmanager
     def _client(self) -> Iterator[Client]:
         with self._guard:
-            if not self._is_open:
-                raise StoreError("the store is closed", permanent=True)
-            client = self._idle.pop() if self._idle else None
-            self._borrowed += 1
-        is_sound = False
-        try:
-            with _engine_errors():
-                client = client or clickhouse_connect.get_client(
-                    dsn=self._url, settings=self._settings
-                )
-                yield client
-            is_sound = True
-        finally:
-            if client is not None and not is_sound:
-                client.close()
-            with self._guard:
-                self._borrowed -= 1
-                if client is not None and is_sound:
-                    self._idle.append(client)
-                self._guard.notify_all()
+            connections, address, why_not = self._connections, self._address, self._why_not
+        if connections is None:
+            raise StoreError(why_not, permanent=False)
+        with engine_errors(address), connections.borrow() as client:
+            yield client
 
 
-@contextmanager
-def _engine_errors() -> Iterator[None]:
-    try:
-        yield
-    except (ClickHouseError, OSError, RuntimeError, pa.ArrowInvalid) as error:
-        text = str(error) or repr(error)
-        raise StoreError(_explained(text), permanent=_is_lasting(error, text)) from error
-
-
-def _is_lasting(error: Exception, text: str) -> bool:
-    """Whether it is about what was given, so that giving it again cannot help."""
-    code = _CODE.search(text)
-    return isinstance(error, DataError) or (code is not None and int(code[1]) in _LASTING_CODES)
-
-
-def _explained(text: str) -> str:
-    """What an engine's error means: its first line, or what to do about it."""
-    if any(sign in text for sign in _FULL_SIGNS):
-        return "the engine's disk is full: free some space or move the data folder (--data)"
-    return f"the engine refused: {text.strip().splitlines()[0][:500]}"
+def _arrow_codec(address: ServerAddress) -> dict[str, str]:
+    """How answers are packed; between processes of one machine it would cost and gain nothing."""
+    codec = {"lz4": "lz4_frame", "zstd": "zstd", "none": "none"}[address.compression]
+    return {"output_format_arrow_compression_method": codec}

@@ -144,6 +144,11 @@ class Journal:
                     self.keys.add(body.retry_key, body.received_at)
         return True
 
+    def knows(self, retry_key: bytes) -> bool:
+        """Whether a body of that key was kept before."""
+        with self.appended:
+            return retry_key in self.keys
+
     def _check_budget(self, size: int) -> None:
         if self._waiting_bytes + size > self.max_bytes:
             raise Overloaded(

@@ -26,7 +26,7 @@ from streamgauge.store.lock import FolderLock
 from streamgauge.store.migrate import migrate
 from streamgauge.store.numbers import numbers
 from streamgauge.store.retention import retain
-from streamgauge.store.retrykeys import RetryKeys
+from streamgauge.store.retrykeys import RetryKeys, digest
 from streamgauge.store.scratch import Scratch
 from streamgauge.store.segment import ROWS_BITS
 from streamgauge.store.setaside import SetAside
@@ -161,6 +161,10 @@ class Store:
             raise
         self._disk_problem = ""
         return is_new
+
+    def knows(self, retry_key: bytes) -> bool:
+        """Whether a body of that key was kept before, so that `write` would return False."""
+        return self._opened_journal().knows(digest(retry_key))
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was acknowledged is queryable; False: not within `timeout_s`."""

@@ -8,6 +8,7 @@ into the same segments as far as borders were written. When to insert is the wri
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamgauge.model.errors import Overloaded, StoreError
+from streamgauge.store.damage import Damage
 from streamgauge.store.journalfiles import JournalFiles, disk_errors
+from streamgauge.store.marks import Marks
 from streamgauge.store.records import (
     Body,
     Frame,
@@ -27,6 +30,8 @@ from streamgauge.store.records import (
 from streamgauge.store.retrykeys import RetryKeys
 
 RETRY_AFTER_S = 5
+IDLE_BYTES = 1 << 16
+"""With nothing waiting, a file larger than this gives its space back."""
 
 
 @dataclass(slots=True)
@@ -77,7 +82,9 @@ class Journal:
         """
         self._folder, self.max_bytes, self._held_max_bytes = folder, max_bytes, held_max_bytes
         self.keys = keys
-        self.files = JournalFiles(folder, fsync, file_max_bytes)
+        self.damage = Damage(folder)
+        self.files = JournalFiles(folder, fsync, file_max_bytes, self.damage)
+        self._marks = Marks(folder, fsync)
         self.appended = threading.Condition()
         self._waiting: deque[Entry] = deque()
         self._waiting_lines = self._waiting_bytes = self._held_bytes = 0
@@ -92,28 +99,47 @@ class Journal:
             StoreError: the folder cannot be read or written.
         """
         with disk_errors(self._folder), self.appended:
+            self._folder.mkdir(parents=True, exist_ok=True)
             self.keys.load(now)
             for file, frame in self.files.read_back():
                 self._take_back(file.path, frame)
-            newest_seq = self.files.newest_seq()
-            if newest_seq is not None:
+            for frame in self._marks.read_back():
+                self._take_mark(frame)
+            newest_seq = max(self.files.newest_seq() or 0, self._done_seq)
+            if newest_seq:
                 self._next_seq = newest_seq + 1
+            self.damage.judge(self._lost_count())
             self._forget_done(self._done_seq)
             first_waiting = self._waiting[0].seq if self._waiting else self._next_seq
-            self._done_seq = first_waiting - 1
+            self._forget_done(first_waiting - 1)
             self.files.open_for(self._next_seq)
             self.files.delete_finished(self._done_seq)
+
+    def _lost_count(self) -> int:
+        """Bodies that were neither inserted nor can be read back, as far as numbers tell."""
+        waiting = sum(entry.seq > self._done_seq for entry in self._waiting)
+        oldest = self.files.oldest_seq()
+        begun = max(self._done_seq, oldest - 1 if oldest is not None else self._next_seq - 1)
+        return max(self._next_seq - 1 - begun - waiting, 0)
 
     def _take_back(self, path: Path, frame: Frame) -> None:
         if frame.kind is Kind.BODY:
             received_at, key = retry_key_of(frame.payload)
             if key:
-                self.keys.add(key, received_at)
+                self.keys.recall(key, received_at)
             self._enqueue(
                 Entry(frame.number, frame.second, path, frame.offset, frame.length, received_at)
             )
-        elif frame.kind is Kind.BORDER:
-            self._borders.append(Border(frame.number, frame.second, frame.payload.decode()))
+        else:
+            self._take_mark(frame)
+
+    def _take_mark(self, frame: Frame) -> None:
+        """A border or `done`; each stands in two files."""
+        if frame.kind is Kind.BORDER:
+            border = Border(frame.number, frame.second, frame.payload.decode())
+            if border not in self._borders:
+                self._borders.append(border)
+                self._borders = deque(sorted(self._borders, key=lambda each: each.last_seq))
         else:
             self._done_seq = max(self._done_seq, frame.number)
 
@@ -133,6 +159,8 @@ class Journal:
             self._check_budget(payload.size)
             seq, lines = self._next_seq, body.line_count
             with disk_errors(self._folder):
+                if body.retry_key:
+                    self.keys.make_room(body.received_at)
                 path, offset = self.files.append(Kind.BODY, seq, lines, payload)
                 self._next_seq += 1
                 entry = Entry(seq, lines, path, offset, payload.size, body.received_at)
@@ -141,7 +169,7 @@ class Journal:
                 self._enqueue(entry)
                 self.appended.notify_all()
                 if body.retry_key:
-                    self.keys.add(body.retry_key, body.received_at)
+                    self.keys.add(body.retry_key)
         return True
 
     def knows(self, retry_key: bytes) -> bool:
@@ -223,7 +251,9 @@ class Journal:
             StoreError: the disk refused.
         """
         with self.appended, disk_errors(self._folder):
-            self.files.append(Kind.BORDER, border.first_seq, border.last_seq, border.token.encode())
+            token = border.token.encode()
+            self._marks.append(Kind.BORDER, border.first_seq, border.last_seq, token)
+            self.files.append(Kind.BORDER, border.first_seq, border.last_seq, token)
 
     def load(self, entry: Entry) -> Body:
         """A body, from memory or from disk.
@@ -253,10 +283,23 @@ class Journal:
         with self.appended, disk_errors(self._folder):
             self._forget_done(last_seq)
             self.appended.notify_all()
-            if self.files.has_finished(last_seq):
-                self.keys.sync()
-                self.files.delete_finished(last_seq)  # first: the disk may be full
+            self._give_space_back()  # first: the disk may be full
+            self._marks.append(Kind.DONE, last_seq, 0, b"")
             self.files.append(Kind.DONE, last_seq, 0, b"")
+
+    def _give_space_back(self) -> None:
+        """Delete files whose bodies are all done; with nothing waiting, the newest one too.
+
+        The new file's name carries the count on, so that it is made before the old one goes.
+        """
+        if not self._waiting and self.files.newest_bytes > IDLE_BYTES:
+            with contextlib.suppress(OSError):  # a full disk: at the next time
+                self.files.open_for(self._next_seq)
+        if self.files.has_finished(self._done_seq):
+            with contextlib.suppress(OSError):  # they are in memory; there is room in a moment
+                self.keys.sync()
+            self.files.delete_finished(self._done_seq)
+            self.keys.sync()
 
     def _forget_done(self, last_seq: int) -> None:
         self._done_seq = max(self._done_seq, last_seq)
@@ -272,6 +315,7 @@ class Journal:
         """Close the files."""
         with self.appended:
             self.files.close()
+            self._marks.close()
             self.keys.close()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pyarrow as pa
 import structlog
 
 from streamgauge.model.errors import StoreError
+from streamgauge.store.damage import Damage
 from streamgauge.store.records import HEADER, Frame, Kind, find_frame, frame, read_frames
 
 log = structlog.get_logger(__name__)
@@ -34,12 +34,11 @@ class File:
 class JournalFiles:
     """Not thread-safe: the journal's lock guards it."""
 
-    def __init__(self, folder: Path, fsync: bool, file_max_bytes: int) -> None:
+    def __init__(self, folder: Path, fsync: bool, file_max_bytes: int, damage: Damage) -> None:
         self.folder, self._fsync, self.file_max_bytes = folder, fsync, file_max_bytes
         self._files: deque[File] = deque()
         self._descriptor = -1
-        self.damaged_bytes = 0
-        """What could not be read back and was not a torn tail."""
+        self._damage = damage
 
     @property
     def size_bytes(self) -> int:
@@ -57,7 +56,6 @@ class JournalFiles:
         Damage in the middle is passed over, so that one bad block of a disk costs the frames in it
         and none behind it.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         paths = sorted(self.folder.glob("*.journal"))
         for path in paths:
             file = File(path, last_seq=int(path.stem) - 1)
@@ -75,7 +73,7 @@ class JournalFiles:
             yield from read_frames(stream)
             if not find_frame(stream, file.size + 1):
                 return
-            self._tell_damage(file, stream.tell() - file.size)
+            self._damage.keep(file.path, file.size, stream.tell() - file.size)
 
     def _cut(self, file: File, is_newest: bool) -> None:
         torn_bytes = file.path.stat().st_size - file.size
@@ -83,20 +81,16 @@ class JournalFiles:
             log.warning("an unfinished record was cut off", file=str(file.path), bytes=torn_bytes)
             os.truncate(file.path, file.size)
         elif torn_bytes:
-            self._tell_damage(file, torn_bytes)
+            self._damage.keep(file.path, file.size, torn_bytes)
 
-    def _tell_damage(self, file: File, size: int) -> None:
-        """Keep a copy of the file, since it is deleted when the rest of it is inserted."""
-        self.damaged_bytes += size
-        copy = self.folder / f"{file.path.stem}.damaged"
-        with contextlib.suppress(OSError):
-            shutil.copyfile(file.path, copy)
-        log.error(
-            "the journal is damaged: lines in this part are lost; check the disk",
-            file=str(copy),
-            offset=file.size,
-            bytes=size,
-        )
+    @property
+    def newest_bytes(self) -> int:
+        """Size of the newest file."""
+        return self._files[-1].size
+
+    def oldest_seq(self) -> int | None:
+        """The first body that the oldest file may hold; None: no file."""
+        return int(self._files[0].path.stem) if self._files else None
 
     def newest_seq(self) -> int | None:
         """The last body's number in the newest file, or the one before its name; None: no file."""

@@ -18,7 +18,7 @@ def numbers(
         "journal_waiting_bytes": float(journal.waiting_bytes),
         "journal_max_bytes": float(journal.max_bytes),
         "journal_files": float(journal.files.count),
-        "journal_damaged_bytes": float(journal.files.damaged_bytes),
+        "journal_damaged_bytes": float(journal.damage.found_bytes),
         "waiting_bodies": float(bodies),
         "waiting_lines": float(lines),
         "inserted_lines_total": float(writer.inserted_lines),

@@ -28,8 +28,8 @@ class StoreSettings:
     """How much longer."""
     held_max_bytes: int = 256 * 1024**2
     """Journal records kept in memory until inserted; what is beyond is read back from disk."""
-    retry_keys_max: int = 1_000_000
-    """Bodies remembered, for a day, to know a retry by."""
+    retry_keys_in_memory: int = 65_536
+    """Bodies whose retry is known from memory; those before, of a day, are looked up on disk."""
     raw_retention_s: float = 7 * 86_400
     """Raw lines are kept at least so long (whole weeks are dropped)."""
     minute_retention_s: float = 90 * 86_400

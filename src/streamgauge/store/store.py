@@ -100,7 +100,7 @@ class Store:
             max_bytes=settings.journal_max_bytes,
             held_max_bytes=settings.held_max_bytes,
             fsync=settings.fsync,
-            keys=RetryKeys(folder, settings.retry_keys_max),
+            keys=RetryKeys(folder, settings.retry_keys_in_memory),
             first_seq=self._next_body_number(),
             file_max_bytes=settings.journal_file_max_bytes,
         )

@@ -13,7 +13,7 @@ import textwrap
 import typing
 from collections.abc import Iterator
 from enum import Enum
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 from pydantic import BaseModel, BeforeValidator, SecretStr
@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from streamgauge.app import config
-from streamgauge.app.units import parse_duration, parse_size
+from streamgauge.app.units import parse_count_limit, parse_duration, parse_size, parse_size_limit
 
 PAGE = Path(__file__).with_name("configuration.md")
 
@@ -65,6 +65,7 @@ TABLES: dict[str, tuple[str, tuple[type[BaseModel], ...]]] = {
         "names, once, and the end of each; what is refused for now is sent again later.",
         (config.NotifyOpsgenie, config.NotifyWebhook, config.NotifyLog),
     ),
+    "[[limit]]": ("", (config.TenantLimit,)),
     "[[rule]]": ("", (config.Rule,)),
     "[[flow]]": ("", (config.DeclaredFlow,)),
 }
@@ -115,11 +116,17 @@ def _attribute_docs(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _accepted(field: FieldInfo) -> str:
-    units = [m.func for m in field.metadata if isinstance(m, BeforeValidator)]
+    inner = [getattr(part, "__metadata__", ()) for part in typing.get_args(field.annotation)]
+    marks = chain(field.metadata, *inner)
+    units = [mark.func for mark in marks if isinstance(mark, BeforeValidator)]
     if parse_duration in units:
         return "duration"
     if parse_size in units:
         return "size"
+    if parse_count_limit in units:
+        return 'whole number, or `"none"`'
+    if parse_size_limit in units:
+        return 'size, or `"none"`'
     return _words(field.annotation)
 
 

@@ -10,7 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from streamgauge.app.operations import OwnOperations
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.views import Lag
+from streamgauge.receive.ledger import RefusalLedger
 from streamgauge.state.state import State
+
+NOTHING_REFUSED = RefusalLedger(SimulatedClock())
 
 
 class FixedStore:
@@ -33,7 +36,9 @@ class FixedWatch:
 
 
 def told(state: State) -> dict[tuple[str, str], float]:
-    operations = OwnOperations(cast(Any, FixedStore()), cast(Any, FixedWatch()), state)
+    operations = OwnOperations(
+        cast(Any, FixedStore()), cast(Any, FixedWatch()), state, NOTHING_REFUSED
+    )
     return {
         (sample.name, sample.labels.get("state", "")): sample.value
         for family in text_string_to_metric_families(operations.prometheus().decode())

@@ -46,6 +46,9 @@ class MemorySink:
         self.bodies.append(parsed)
         return True
 
+    def knows(self, retry_key: bytes) -> bool:
+        return retry_key in self.keys
+
     @property
     def message_count(self) -> int:
         return sum(sum(body.batch.messages["count"].to_pylist()) for body in self.bodies)

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from streamgauge.app.kept_refusals import KeptRefusals
 from streamgauge.app.known_series import KnownSeries
 from streamgauge.model.errors import StoreError
 from streamgauge.store import Store
@@ -15,13 +16,21 @@ from streamgauge.store import Store
 log = structlog.get_logger()
 
 RETAIN_EVERY_S = 3600.0
-KEEP_EVERY_S = 300.0
+KEEP_SERIES_EVERY_S = 300.0
+KEEP_REFUSALS_EVERY_S = 30.0
 TELL_EVERY_S = 5.0
 
 
-def cares(store: Store, known: KnownSeries) -> list[Coroutine[Any, Any, None]]:
+def cares(
+    store: Store, known: KnownSeries, refusals: KeptRefusals
+) -> list[Coroutine[Any, Any, None]]:
     """The loops, to be run as tasks and cancelled at the end."""
-    return [_retain(store), _keep(known), _tell(ProblemLog(store.problems))]
+    return [
+        _retain(store),
+        _keep(known.save, KEEP_SERIES_EVERY_S),
+        _keep(refusals.save, KEEP_REFUSALS_EVERY_S),
+        _tell(ProblemLog(store.problems)),
+    ]
 
 
 async def _retain(store: Store) -> None:
@@ -34,11 +43,11 @@ async def _retain(store: Store) -> None:
         await asyncio.sleep(RETAIN_EVERY_S)
 
 
-async def _keep(known: KnownSeries) -> None:
-    """Write down which series are known, every few minutes."""
+async def _keep(save: Callable[[], None], every_s: float) -> None:
+    """Write down, every so often, what a later process must know."""
     while True:
-        await asyncio.sleep(KEEP_EVERY_S)
-        await asyncio.to_thread(known.save)
+        await asyncio.sleep(every_s)
+        await asyncio.to_thread(save)
 
 
 async def _tell(problems: ProblemLog) -> None:

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from streamgauge.app.units import Duration, Size
+from streamgauge.app.units import CountLimit, Duration, Size, SizeLimit
 from streamgauge.model.words import Severity
 
 
@@ -81,6 +81,33 @@ class Receive(Section):
     """Largest body of one request, as sent and unzipped."""
     max_new_series_per_tenant_hour: int = Field(default=100_000, ge=1)
     """Guard against a runaway tag: new series beyond this are refused, for that tenant alone."""
+
+
+class Limited(Section):
+    """What a tenant may send."""
+
+    lines_per_second: CountLimit | None = None
+    """Lines that are kept in a second, of all measurements together."""
+    bytes_per_second: SizeLimit | None = None
+    """Bytes of those lines, unzipped."""
+    active_series: CountLimit | None = None
+    """Different series seen within the last half to whole hour."""
+
+
+class Limits(Limited):
+    """What every tenant may send; nothing is limited unless it is set here or in a `[[limit]]`.
+    Lines over a limit are refused: [what their senders are told](sending.md#limits).
+    """
+
+    burst: Duration = Field(default=10.0, ge=1.0)
+    """A rate may be saved up for so long and then be spent at once."""
+
+
+class TenantLimit(Limited):
+    """Limits of one tenant; a key that is left out is that of `[limits]`."""
+
+    tenant: str
+    """As in the tag `tenant`; `""` is what carries none."""
 
 
 class Store(Section):
@@ -194,6 +221,7 @@ SECTIONS: dict[str, type[Section]] = {
     "server": Server,
     "auth": Auth,
     "receive": Receive,
+    "limits": Limits,
     "store": Store,
     "state": StateSettings,
     "detect": Detect,

@@ -28,6 +28,7 @@ from streamgauge.app.config import (
     Auth,
     DeclaredFlow,
     Detect,
+    Limits,
     Log,
     Notify,
     Receive,
@@ -35,6 +36,7 @@ from streamgauge.app.config import (
     Server,
     StateSettings,
     Store,
+    TenantLimit,
 )
 from streamgauge.model.errors import ConfigError
 
@@ -52,12 +54,14 @@ class Configuration(BaseSettings):
     server: Server = Server()
     auth: Auth = Auth()
     receive: Receive = Receive()
+    limits: Limits = Limits()
     store: Store = Store()
     state: StateSettings = StateSettings()
     detect: Detect = Detect()
     log: Log = Log()
     notify: tuple[Notify, ...] = ()
     rule: tuple[Rule, ...] = ()
+    limit: tuple[TenantLimit, ...] = ()
     flow: tuple[DeclaredFlow, ...] = Field(default=())
 
     @classmethod

@@ -11,7 +11,9 @@ from prometheus_client.process_collector import ProcessCollector
 
 from streamgauge.app.watch import Watch
 from streamgauge.model.errors import StoreError
+from streamgauge.model.refusal import Refusal, RefusedLine
 from streamgauge.receive import metrics as receive_metrics
+from streamgauge.receive.ledger import RefusalLedger
 from streamgauge.state.state import State
 from streamgauge.store import Store
 from streamgauge.web.ports import Expectation
@@ -58,8 +60,8 @@ def _metric(name: str, value: float) -> Metric:
 class OwnOperations:
     """What `web` asks about the process (its `Operations`)."""
 
-    def __init__(self, store: Store, watch: Watch, state: State) -> None:
-        self._store, self._watch = store, watch
+    def __init__(self, store: Store, watch: Watch, state: State, ledger: RefusalLedger) -> None:
+        self._store, self._watch, self._ledger = store, watch, ledger
         self._registry = CollectorRegistry()
         self._registry.register(SelfCollector(store, watch, state))
         ProcessCollector(registry=self._registry)
@@ -76,3 +78,11 @@ class OwnOperations:
     def expectation(self, tenant: str) -> Expectation | None:
         """How often a customer usually speaks; None until its habit is known."""
         return self._watch.expectation(tenant)
+
+    def refusals(self, tenant: str | None = None) -> list[Refusal]:
+        """What was refused in the last day, of one customer or of all."""
+        return self._ledger.refusals(tenant)
+
+    def refused_lines(self, tenant: str | None, since_s: float, limit: int) -> list[RefusedLine]:
+        """Lines that were refused for good, newest first, as the store remembers them."""
+        return self._store.refused_lines(tenant, since_s, limit)

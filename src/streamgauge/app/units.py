@@ -9,6 +9,8 @@ from pydantic import BeforeValidator
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNLIMITED = 0
+"""What `"none"` is read as, where a limit may be given."""
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
 
 
@@ -39,8 +41,42 @@ def parse_size(value: object) -> int:
     return int(_read(value, {name: float(size) for name, size in _BYTES.items()}, '"25MB"'))
 
 
+def parse_count_limit(value: object) -> int:
+    """A whole number from 1 on; infinitely many, as 0, for `none`.
+
+    Raises:
+        ValueError: something else; says what is accepted.
+    """
+    if value == "none":
+        return UNLIMITED
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and int(text)):
+        raise ValueError('a whole number from 1 on, or "none" for no limit')
+    return int(text)
+
+
+def parse_size_limit(value: object) -> int:
+    """A size of at least a byte; 0 for `none`.
+
+    Raises:
+        ValueError: something else; says what is accepted.
+    """
+    if value == "none":
+        return UNLIMITED
+    size = parse_size(value)
+    if size < 1:
+        raise ValueError('at least "1B", or "none" for no limit')
+    return size
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds, written with a unit."""
 
 Size = Annotated[int, BeforeValidator(parse_size)]
 """Bytes, written with a unit."""
+
+CountLimit = Annotated[int, BeforeValidator(parse_count_limit)]
+"""How many at most, or UNLIMITED."""
+
+SizeLimit = Annotated[int, BeforeValidator(parse_size_limit)]
+"""Bytes at most, or UNLIMITED."""

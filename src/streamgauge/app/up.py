@@ -25,6 +25,7 @@ from streamgauge.app.auth import TokenGate
 from streamgauge.app.care import cares
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.judge import Judge
+from streamgauge.app.kept_refusals import KeptRefusals
 from streamgauge.app.known_series import KnownSeries
 from streamgauge.app.operations import OwnOperations
 from streamgauge.app.server import free_address, serve
@@ -34,7 +35,7 @@ from streamgauge.model.clock import Clock, SystemClock
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.page.delivery import Delivery
 from streamgauge.page.notifiers.build import build_notifier
-from streamgauge.receive.guard import SeriesGuard
+from streamgauge.receive.gates import Gates
 from streamgauge.receive.routes import routes
 from streamgauge.state.state import State
 from streamgauge.store import Store
@@ -51,8 +52,8 @@ class Parts:
     state: State
     watch: Watch
     clock: Clock
-    guard: SeriesGuard
-    known: KnownSeries
+    gates: Gates
+    keepers: tuple[KnownSeries, KeptRefusals]
 
 
 def run(configuration: Configuration) -> None:
@@ -76,13 +77,17 @@ def run(configuration: Configuration) -> None:
         state = State(wiring.state_url(configuration), clock)
         state.open()
         stack.callback(state.close)
-        guard = SeriesGuard(clock, configuration.receive.max_new_series_per_tenant_hour)
-        known = KnownSeries(folder / "series.npy", guard)
-        known.load()
-        stack.callback(known.save)
+        gates = wiring.gates(configuration, clock)
+        keepers = (
+            KnownSeries(folder / "series.npy", gates.guard),
+            KeptRefusals(folder / "refused.json", gates.ledger),
+        )
+        for keeper in keepers:
+            keeper.load()
+            stack.callback(keeper.save)
         watch = _watch(configuration, store, state, clock)
         watch.learn()
-        parts = Parts(store, state, watch, clock, guard, known)
+        parts = Parts(store, state, watch, clock, gates, keepers)
         asyncio.run(_serve(configuration, parts, (host, port)))
     log.info("streamgauge has stopped")
 
@@ -123,7 +128,7 @@ async def _serve(configuration: Configuration, parts: Parts, address: tuple[str,
         await delivery.retire()
         stop = asyncio.Event()
         delivering = asyncio.create_task(delivery.run(stop))
-        caring = [asyncio.create_task(care) for care in cares(parts.store, parts.known)]
+        caring = [asyncio.create_task(care) for care in cares(parts.store, *parts.keepers)]
         parts.watch.start()
         try:
             application = _application(configuration, parts)
@@ -141,9 +146,9 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     application = create_app(
         metrics=parts.store,
         incidents=parts.state,
-        operations=OwnOperations(parts.store, parts.watch, parts.state),
+        operations=OwnOperations(parts.store, parts.watch, parts.state, parts.gates.ledger),
         clock=parts.clock,
-        extra_routes=routes(parts.store, parts.clock, limits, parts.guard),
+        extra_routes=routes(parts.store, parts.clock, limits, parts.gates),
     )
     tokens = [token.get_secret_value() for token in configuration.auth.tokens]
     return TokenGate(application, tokens) if tokens else application

@@ -6,9 +6,16 @@ from collections import Counter
 from pathlib import Path
 
 from streamgauge.alert.rules import Rule
-from streamgauge.app.config import DeclaredFlow, Notify, NotifyOpsgenie, NotifyWebhook
+from streamgauge.app.config import (
+    DeclaredFlow,
+    Limited,
+    Notify,
+    NotifyOpsgenie,
+    NotifyWebhook,
+)
 from streamgauge.app.configuration import Configuration
 from streamgauge.detect.expectations import Declared, Expectations
+from streamgauge.model.clock import Clock
 from streamgauge.model.errors import ConfigError
 from streamgauge.model.flow import Scope
 from streamgauge.page.notifiers.build import NotifierSettings
@@ -16,7 +23,9 @@ from streamgauge.page.notifiers.log import LogSettings
 from streamgauge.page.notifiers.opsgenie import OpsgenieSettings
 from streamgauge.page.notifiers.webhook import WebhookSettings
 from streamgauge.page.routing import Recipient, Router
+from streamgauge.receive.gates import Gates, gates_of
 from streamgauge.receive.limits import ReceiveLimits
+from streamgauge.receive.quotas import QuotaSettings, TenantLimits
 from streamgauge.store import StoreSettings
 
 
@@ -59,6 +68,40 @@ def receive_limits(configuration: Configuration) -> ReceiveLimits:
     return ReceiveLimits(
         max_body_bytes=receive.max_body,
         max_new_series_per_tenant_hour=receive.max_new_series_per_tenant_hour,
+    )
+
+
+def gates(configuration: Configuration, clock: Clock) -> Gates:
+    """What stands between a body and the store."""
+    return gates_of(clock, receive_limits(configuration), quotas(configuration))
+
+
+def quotas(configuration: Configuration) -> QuotaSettings:
+    """What each tenant may send.
+
+    Raises:
+        ConfigError: two `[[limit]]` name the same tenant.
+    """
+    default = configuration.limits
+    named = Counter(limit.tenant for limit in configuration.limit)
+    repeated = [tenant for tenant, times in named.items() if times > 1]
+    if repeated:
+        raise ConfigError(f"two [[limit]] are of the tenant `{repeated[0]}`: keep one of them")
+    return QuotaSettings(
+        default=_tenant_limits(default, default),
+        tenants={limit.tenant: _tenant_limits(limit, default) for limit in configuration.limit},
+        burst_s=default.burst,
+    )
+
+
+def _tenant_limits(limits: Limited, default: Limited) -> TenantLimits:
+    def chosen(own: int | None, common: int | None) -> int | None:
+        return (common if own is None else own) or None
+
+    return TenantLimits(
+        lines_per_s=chosen(limits.lines_per_second, default.lines_per_second),
+        bytes_per_s=chosen(limits.bytes_per_second, default.bytes_per_second),
+        active_series=chosen(limits.active_series, default.active_series),
     )
 
 

@@ -78,6 +78,8 @@ class RejectedLine:
     """For people: what is wrong with which field, and what is accepted."""
     tenant: str = ""
     """Whose it was, as far as it could be read."""
+    reason_class: str = ""
+    """As in `Parsed.rejected_by`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,13 @@ REJECTED = Counter(
     ["reason", "tenant"],
     registry=REGISTRY,
 )
+DEFERRED = Counter(
+    "streamgauge_receive_deferred_lines_total",
+    "Lines whose sender was told to send them again later (429), at every try, by class of reason "
+    "and customer.",
+    ["reason", "tenant"],
+    registry=REGISTRY,
+)
 BODIES = Counter(
     "streamgauge_receive_bodies_total",
     "Bodies answered, by status.",
@@ -69,3 +76,9 @@ def count_parsed(path: str, parsed: Parsed) -> None:
     LINES.labels(path).inc(parsed.line_count - parsed.rejected_count)
     for (reason, tenant), count in parsed.rejected_by.items():
         REJECTED.labels(reason, _TENANTS.label(tenant)).inc(count)
+
+
+def count_deferred(parsed: Parsed) -> None:
+    """Count the lines of a body of which nothing was kept for now."""
+    for (reason, tenant), count in parsed.rejected_by.items():
+        DEFERRED.labels(reason, _TENANTS.label(tenant)).inc(count)

@@ -27,3 +27,7 @@ class Sink(Protocol):
             StoreError: nothing was kept, the disk refused.
         """
         ...
+
+    def knows(self, retry_key: bytes) -> bool:
+        """Whether a body of that key was kept before, so that `write` would return False."""
+        ...

@@ -7,6 +7,7 @@ sends nothing twice; others in the same body are not touched by it.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +16,16 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
+from streamgauge.model.batch import Parsed
 from streamgauge.model.clock import Clock
+from streamgauge.model.errors import Overloaded
 from streamgauge.model.refusal import RefusalReason
 from streamgauge.receive.activeseries import ActiveSeries
 from streamgauge.receive.bucket import TokenBucket
 from streamgauge.receive.guard import Hashes
 
+MAX_TOLD = 3
+"""Limits named in one answer."""
 MAX_TENANTS = 50_000
 """Tenants counted one by one; those beyond share one allowance."""
 
@@ -92,6 +97,16 @@ class OverLimit:
     """For people: which limit, and what to do."""
     wait_s: float
     """Until there is room."""
+
+
+class OverQuota(Overloaded):
+    """Nothing of a body may come in now: all of it belongs to tenants over their limits."""
+
+    def __init__(self, over: Sequence[OverLimit], parsed: Parsed) -> None:
+        wait_s = max(math.ceil(max(one.wait_s for one in over)), 1)
+        told = "; ".join(dict.fromkeys(one.text for one in over[:MAX_TOLD]))
+        super().__init__(f"{told}; nothing was kept: send the same again in {wait_s} s", wait_s)
+        self.parsed = parsed
 
 
 class Quotas:

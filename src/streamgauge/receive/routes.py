@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from streamgauge.model.clock import Clock
-from streamgauge.receive.guard import SeriesGuard
+from streamgauge.receive.gates import Gates, gates_of
 from streamgauge.receive.influx.answers import Version1, Version2
 from streamgauge.receive.influx.ping import options, ping
 from streamgauge.receive.influx.questions import ask_v1, ask_v2
@@ -15,7 +15,7 @@ from streamgauge.receive.ports import Sink
 
 
 def routes(
-    sink: Sink, clock: Clock, limits: ReceiveLimits, guard: SeriesGuard | None = None
+    sink: Sink, clock: Clock, limits: ReceiveLimits, gates: Gates | None = None
 ) -> list[Route]:
     """The routes of receiving: `/write`, `/api/v2/write`, `/ping`.
 
@@ -23,10 +23,9 @@ def routes(
         sink: where what was understood goes; called in worker threads.
         clock: tells when a body came.
         limits: how much is taken.
-        guard: counts new series; one that knows none unless given.
+        gates: guard, quotas and ledger; new ones unless given.
     """
-    guard = guard or SeriesGuard(clock, limits.max_new_series_per_tenant_hour)
-    workshop = Workshop(sink, clock, limits, guard)
+    workshop = Workshop(sink, limits, gates or gates_of(clock, limits))
     write_v1 = WriteEndpoint(workshop, Version1(), ask_v1)
     write_v2 = WriteEndpoint(workshop, Version2(), ask_v2)
     return [

@@ -14,6 +14,7 @@ from streamgauge.model.batch import Parsed
 from streamgauge.model.clock import Clock
 from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta, History
+from streamgauge.model.refusal import RefusedLine
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.store import queries
 from streamgauge.store.durability import set_durability
@@ -199,6 +200,10 @@ class Store:
     ) -> list[FlowRow]:
         """See `queries.flows`."""
         return queries.flows(self._engine, from_s, to_s, by, sort, limit, filters)
+
+    def refused_lines(self, tenant: str | None, since_s: float, limit: int) -> list[RefusedLine]:
+        """See `queries.refused_lines`."""
+        return queries.refused_lines(self._engine, tenant, since_s, limit)
 
     def lag(self) -> Lag:
         """What is acknowledged and not yet queryable."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Protocol
 
 from starlette.responses import Response
 
 from streamgauge import __version__
 from streamgauge.model.batch import Parsed
+from streamgauge.receive.quotas import MAX_TOLD, OverLimit
 
 SPOKEN_VERSION = "1.8.10"
 """Whose protocol is spoken: clients choose what they send and expect by this version."""
@@ -28,6 +30,7 @@ _CODES = {
     404: "not found",
     413: "request too large",
     415: "invalid",
+    429: "too many requests",
     503: "unavailable",
 }
 """2.x's word for each status."""
@@ -102,15 +105,23 @@ def common_headers(request_id: str | None) -> dict[str, str]:
     }
 
 
-def refused_lines(parsed: Parsed) -> str:
-    """The first refused line, why, and how many there were; for a body with refused lines."""
-    first = parsed.rejected[0]
+def refused_lines(parsed: Parsed, over: Sequence[OverLimit] = ()) -> str:
+    """Which limits were passed, the first line that is wrong, and how many lines were refused.
+
+    For a body with refused lines.
+    """
+    limits = list(dict.fromkeys(one.text for one in over[:MAX_TOLD]))
+    wrong = (line for line in parsed.rejected if line.reason not in limits)
+    told = limits + [f"unable to parse '{line.line}': {line.reason}" for line in islice(wrong, 1)]
     prefix = "" if parsed.rejected_count == parsed.line_count else "partial write: "
-    return f"{prefix}unable to parse '{first.line}': {first.reason} dropped={parsed.rejected_count}"
+    return f"{prefix}{'; '.join(told)} dropped={parsed.rejected_count}"
 
 
-def taken(parsed: Parsed, shape: Shape, headers: Mapping[str, str]) -> Response:
+def taken(
+    parsed: Parsed, shape: Shape, headers: Mapping[str, str], over: Sequence[OverLimit] = ()
+) -> Response:
     """The answer to a body that was understood, in whole or in part, and kept."""
     if parsed.rejected_count:
-        return shape.failed(400, refused_lines(parsed), headers, parsed.rejected[0].line_number)
+        text = refused_lines(parsed, over)
+        return shape.failed(400, text, headers, parsed.rejected[0].line_number)
     return Response(status_code=204, headers=dict(headers))

@@ -74,7 +74,8 @@ class Refusals:
             reason = self.admission.text(RefusalReason(fault.name.lower()), tenant)
         else:
             reason = self._reason(fault, at, start, end)
-        return RejectedLine(int(self.lines.number[at]), line, reason, tenant)
+        number = int(self.lines.number[at])
+        return RejectedLine(number, line, reason, tenant, fault.name.lower())
 
     def _reason(self, fault: Fault, at: int, start: int, end: int) -> str:
         match fault:

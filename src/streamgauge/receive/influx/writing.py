@@ -6,7 +6,7 @@ thread, a bounded number at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,8 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from streamgauge.model.batch import Parsed
-from streamgauge.model.clock import Clock
 from streamgauge.model.errors import Overloaded, PayloadError, StoreError
+from streamgauge.model.refusal import RefusalReason
 from streamgauge.receive import metrics
 from streamgauge.receive.bodies import (
     BodyTooLarge,
@@ -28,12 +28,13 @@ from streamgauge.receive.bodies import (
     discard_rest,
     read_body,
 )
-from streamgauge.receive.guard import SeriesGuard
+from streamgauge.receive.gates import Gates
 from streamgauge.receive.influx.answers import Shape, common_headers, taken
 from streamgauge.receive.influx.parsing import parse
 from streamgauge.receive.influx.questions import WriteQuestion
 from streamgauge.receive.limits import ReceiveLimits
 from streamgauge.receive.ports import Sink
+from streamgauge.receive.quotas import Admission, OverLimit, OverQuota
 from streamgauge.receive.retry import retry_key
 
 _STORE_RETRY_S = 5
@@ -42,8 +43,8 @@ _STORE_RETRY_S = 5
 class Workshop:
     """What all writes share: where they go, their limits, the threads that parse."""
 
-    def __init__(self, sink: Sink, clock: Clock, limits: ReceiveLimits, guard: SeriesGuard) -> None:
-        self.sink, self.clock, self.limits, self.guard = sink, clock, limits, guard
+    def __init__(self, sink: Sink, limits: ReceiveLimits, gates: Gates) -> None:
+        self.sink, self.limits, self.gates = sink, limits, gates
         self.in_flight = InFlight(limits.max_in_flight_bytes)
         self._parsers: anyio.CapacityLimiter | None = None
 
@@ -75,6 +76,7 @@ class WriteEndpoint:
             response = self.shape.failed(400, "the body was cut off", headers)
         except (PayloadError, BodyTooLarge, Overloaded, StoreError) as error:
             response = _failed(self.shape, error, headers)
+            self._count(error)
             await discard_rest(request, self.workshop.limits)
         path = request.url.path
         metrics.BODIES.labels(path, str(response.status_code)).inc()
@@ -87,29 +89,82 @@ class WriteEndpoint:
         body = await read_body(request.stream(), declared, held, limits)
         metrics.BODY_BYTES.labels(request.url.path).inc(len(body))
         work = partial(self._work, request, question, body)
-        parsed = await anyio.to_thread.run_sync(work, limiter=self.workshop.parsers)
-        return taken(parsed, self.shape, headers)
+        parsed, over = await anyio.to_thread.run_sync(work, limiter=self.workshop.parsers)
+        return taken(parsed, self.shape, headers, over)
 
-    def _work(self, request: Request, question: WriteQuestion, body: bytes) -> Parsed:
+    def _work(
+        self, request: Request, question: WriteQuestion, body: bytes
+    ) -> tuple[Parsed, Sequence[OverLimit]]:
         """Runs in a worker thread."""
         shop = self.workshop
-        received_at = shop.clock.now()
-        encoding = request.headers.get("content-encoding", "")
-        plain = decode(body, encoding, shop.limits.max_body_bytes)
-        parsed = parse(
+        plain = decode(
+            body, request.headers.get("content-encoding", ""), shop.limits.max_body_bytes
+        )
+        parsed, admission = self._parse(request, question, plain)
+        path = request.url.path
+        is_new = not parsed.line_count or self._keep(request, plain, parsed, admission)
+        if is_new:
+            shop.gates.ledger.count_body(parsed, is_deferred=False)
+        else:
+            metrics.DUPLICATES.labels(path).inc()
+        metrics.count_parsed(path, parsed)
+        return parsed, admission.over if admission else ()
+
+    def _parse(
+        self, request: Request, question: WriteQuestion, plain: bytes
+    ) -> tuple[Parsed, Admission | None]:
+        """The lines of a body, without those of tenants that are over their limits.
+
+        A body that was kept before is not asked for again, whatever its tenants have left.
+        """
+        gates = self.workshop.gates
+        read = partial(
+            parse,
             plain,
             precision=question.precision,
             db=question.db,
-            received_at_ns=int(received_at * 1e9),
-            guard=shop.guard,
+            received_at_ns=int(gates.clock.now() * 1e9),
+            guard=gates.guard,
         )
-        path = request.url.path
-        if parsed.line_count and not shop.sink.write(
-            parsed, _retry_key(request, plain, parsed), received_at
-        ):
-            metrics.DUPLICATES.labels(path).inc()
-        metrics.count_parsed(path, parsed)
-        return parsed
+        admission = gates.quotas.admission()
+        parsed = read(admission=admission)
+        if admission is None or not admission.over:
+            return parsed, admission
+        key = _retry_key(request, plain, parsed)
+        if key is not None and self.workshop.sink.knows(key):
+            admission.give_back()
+            return read(), None
+        if parsed.rejected_count == parsed.line_count:
+            raise OverQuota(admission.over, parsed)
+        return parsed, admission
+
+    def _keep(
+        self, request: Request, plain: bytes, parsed: Parsed, admission: Admission | None
+    ) -> bool:
+        """Whether it was new; what is not kept costs its tenants nothing."""
+        shop = self.workshop
+        is_new = False
+        try:
+            is_new = shop.sink.write(
+                parsed, _retry_key(request, plain, parsed), shop.gates.clock.now()
+            )
+        finally:
+            if admission is not None and not is_new:
+                admission.give_back()
+        return is_new
+
+    def _count(self, error: Exception) -> None:
+        ledger = self.workshop.gates.ledger
+        match error:
+            case OverQuota():
+                ledger.count_body(error.parsed, is_deferred=True)
+                metrics.count_deferred(error.parsed)
+            case BodyTooLarge():
+                ledger.count_request(RefusalReason.BODY_TOO_LARGE, str(error), is_deferred=False)
+            case Overloaded() | StoreError():
+                ledger.count_request(RefusalReason.OVERLOADED, str(error), is_deferred=True)
+            case _:
+                ledger.count_request(RefusalReason.UNREADABLE_BODY, str(error), is_deferred=False)
 
 
 def _retry_key(request: Request, body: bytes, parsed: Parsed) -> bytes | None:
@@ -134,8 +189,9 @@ def _failed(shape: Shape, error: Exception, headers: Mapping[str, str]) -> Respo
         case UnknownEncoding():
             return shape.failed(415, str(error), headers)
         case Overloaded():
+            status = 429 if isinstance(error, OverQuota) else 503
             return shape.failed(
-                503, str(error), {**headers, "Retry-After": str(error.retry_after_s)}
+                status, str(error), {**headers, "Retry-After": str(error.retry_after_s)}
             )
         case StoreError():
             return shape.failed(503, str(error), {**headers, "Retry-After": str(_STORE_RETRY_S)})

@@ -4,6 +4,7 @@ from streamgauge.store.queries.capacity import CapacityMemory
 from streamgauge.store.queries.flows import flows
 from streamgauge.store.queries.history import history, minutes_between
 from streamgauge.store.queries.overview import overview
+from streamgauge.store.queries.refused import refused_lines
 from streamgauge.store.queries.slices import replay_slices
 from streamgauge.store.queries.timeseries import timeseries
 
@@ -13,6 +14,7 @@ __all__ = [
     "history",
     "minutes_between",
     "overview",
+    "refused_lines",
     "replay_slices",
     "timeseries",
 ]

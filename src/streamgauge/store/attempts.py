@@ -30,15 +30,22 @@ class Attempts:
         """Why it does not go on, for people; empty while it does."""
         self.is_patient = True
         """Off: what is not lasting is raised at once."""
-        self._stopped = threading.Event()
+        self._is_stopped = False
+        self._woken = threading.Event()
 
     def stop(self) -> None:
         """Give up waiting."""
-        self._stopped.set()
+        self._is_stopped = True
+        self._woken.set()
 
     def start(self) -> None:
         """Wait again."""
-        self._stopped.clear()
+        self._is_stopped = False
+        self._woken.clear()
+
+    def wake(self) -> None:
+        """Try at once what is waited with: its cause may be gone."""
+        self._woken.set()
 
     def until_done(self, step: Step, other_way: OtherWay | None = None) -> bool:
         """Try `step` until it succeeds or `other_way` does; False: stopped meanwhile.
@@ -54,9 +61,11 @@ class Attempts:
                 break
             if isinstance(error, StoreError) and not (self.is_patient or error.permanent):
                 raise error
-            if self._stopped.wait(backoff_s):
+            is_woken = self._woken.wait(backoff_s)
+            if self._is_stopped:
                 return False
-            backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
+            self._woken.clear()
+            backoff_s = FIRST_BACKOFF_S if is_woken else min(backoff_s * 2, MAX_BACKOFF_S)
         self.problem = ""
         return True
 

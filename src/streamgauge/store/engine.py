@@ -27,11 +27,12 @@ Parameters = Mapping[str, object]
 class Engine:
     """Thread-safe: as many connections as there are calls at the same time."""
 
-    def __init__(self, url: str, settings: StoreSettings) -> None:
+    def __init__(self, url: str | None, settings: StoreSettings) -> None:
         """Nothing is reached before `open`.
 
         Args:
-            url: `chdb:///absolute/folder`, or `clickhouse://user:password@host:port/database`.
+            url: `chdb:///absolute/folder`, or `clickhouse://user:password@host:port/database`;
+                None: `move_to` will tell.
             settings: Limits of a question.
 
         Raises:
@@ -50,9 +51,8 @@ class Engine:
         }
         self._guard = threading.Lock()
         self._connections: Connections | None = None
-        self._why_not = "the store is closed"
-        self._is_closed = True
-        if not is_embedded(url):
+        self._why_not = "the engine is being started" if url is None else "the store is closed"
+        if url is not None and not is_embedded(url):
             self._address = server_address(url)
 
     @property
@@ -60,13 +60,19 @@ class Engine:
         """Why it is asked nothing at present, for people; empty: it is asked."""
         return "" if self._connections is not None else self._why_not
 
+    @property
+    def is_addressed(self) -> bool:
+        """Whether it was told from the start where the engine is."""
+        return self._url is not None
+
     def open(self) -> None:
         """Connect once, to tell early what is wrong.
 
         Raises:
             StoreError: the engine cannot be reached or opened.
         """
-        self.move_to(self._url)
+        if self._url is not None and self._connections is None:
+            self.move_to(self._url)
         with self._client():
             pass
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import shutil
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -42,16 +44,25 @@ CLOSING_LOOK_S = 1.0
 """The end does not wait longer for an engine that refuses: its lines are safe in the journal."""
 HISTORY_PATIENCE_S = 60.0
 """How long `history` waits for the segment in hand."""
+HISTORY_LOOK_S = 0.25
+"""While it waits, how often it looks whether waiting has become useless."""
+STARTING = "the engine is being started"
+SEQS_PER_S = 100
+"""Bodies are numbered from the clock on where nothing tells the newest number. So many a second
+were not taken on average, so that these are above every number stored."""
 
 
 class Store:
     """Thread-safe between `open` and `close`."""
 
-    def __init__(self, url: str, data_dir: Path, clock: Clock, settings: StoreSettings) -> None:
+    def __init__(
+        self, url: str | None, data_dir: Path, clock: Clock, settings: StoreSettings
+    ) -> None:
         """Nothing is touched before `open`.
 
         Args:
-            url: `chdb:///absolute/path` for the embedded engine.
+            url: `chdb:///absolute/path` for the embedded engine, `clickhouse://…` for a server;
+                None: `engine_found` will tell.
             data_dir: Where journal and lock stand.
             clock: Tells the age of keys and lines.
             settings: Limits.
@@ -67,11 +78,18 @@ class Store:
         self._writer: Writer | None = None
         self._disk_problem = ""
         self._replayed_seq = 0
+        self._ready = threading.Event()
+        """Set while the engine can be asked."""
 
     # -- life ---------------------------------------------------------------------------------
 
-    def open(self) -> None:
-        """Lock the data folder, bring the schema up to date, read the journal, start the writer.
+    def open(self, is_patient: bool = False) -> None:
+        """Lock the data folder, read the journal, make the engine ready, start the writer.
+
+        Args:
+            is_patient: Return once bodies are taken. The writer's thread makes the engine ready
+                then, however often it has to try; until it is, questions are refused, and
+                `problems` says why.
 
         Raises:
             ConfigError: another process uses the folder.
@@ -80,21 +98,43 @@ class Store:
         self._lock.acquire()
         try:
             self._scratch.take()
-            self._engine.open()
-            migrate(self._engine)
-            set_durability(self._engine, self._settings.fsync)
-            self._journal = self._open_journal()
+            if is_patient:
+                self._engine.suspend(STARTING)
+            else:
+                self._engine.open()
+                migrate(self._engine)
+            self._journal = self._open_journal(is_patient)
             self._writer = Writer(
                 self._journal, self._engine, self._feed.add, self._settings, self._aside
             )
             self._replayed_seq = self._journal.last_seq
-            self._writer.replay_begun()
-            self._writer.start()
+            if not is_patient:
+                self._make_ready()
+            self._writer.start(self._make_ready if is_patient else None)
         except BaseException:
             self._release()
             raise
 
-    def _open_journal(self) -> Journal:
+    def _make_ready(self) -> None:
+        """Bring the schema up to date, and finish what a crash may have left half inserted."""
+        if self._engine.is_addressed:
+            self._engine.open()
+        migrate(self._engine)
+        set_durability(self._engine, self._settings.fsync)
+        self._opened_writer().replay_begun()
+        self._ready.set()
+
+    def engine_found(self, url: str) -> None:
+        """The engine answers at `url`: whatever waits for it goes on."""
+        self._engine.move_to(url)
+        if self._writer is not None:
+            self._writer.wake()
+
+    def engine_lost(self, why: str) -> None:
+        """The engine is away until `engine_found`: questions are refused with this reason."""
+        self._engine.suspend(why)
+
+    def _open_journal(self, is_patient: bool) -> Journal:
         folder, settings = self._data_dir / "journal", self._settings
         journal = Journal(
             folder,
@@ -102,16 +142,18 @@ class Store:
             held_max_bytes=settings.held_max_bytes,
             fsync=settings.fsync,
             keys=RetryKeys(folder, settings.retry_keys_in_memory),
-            first_seq=self._next_body_number(),
+            first_seq=self._first_body_number(is_patient),
             file_max_bytes=settings.journal_file_max_bytes,
         )
         journal.open(self._clock.now())
         return journal
 
-    def _next_body_number(self) -> int:
+    def _first_body_number(self, is_patient: bool) -> int:
         """Where to count from when there is no journal: above every number stored."""
         if any((self._data_dir / "journal").glob("*.journal")):
             return 1
+        if is_patient:
+            return int(self._clock.now() * SEQS_PER_S)
         newest = self._engine.query(
             "SELECT greatest((SELECT max(seq) FROM queue), (SELECT max(seq) FROM points)) AS seq"
         )
@@ -124,7 +166,7 @@ class Store:
         """
         if self._writer is not None:
             for _ in range(math.ceil(flush_timeout_s / CLOSING_LOOK_S)):
-                if self._writer.flush(CLOSING_LOOK_S) or self._writer.problem:
+                if self._writer.flush(CLOSING_LOOK_S) or self._insert_problem():
                     break
             self._writer.stop()
         self._release()
@@ -136,6 +178,7 @@ class Store:
         self._scratch.give_back()
         self._lock.release()
         self._journal = self._writer = None
+        self._ready.clear()
 
     # -- receive's sink -----------------------------------------------------------------------
 
@@ -169,13 +212,15 @@ class Store:
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was acknowledged is queryable; False: not within `timeout_s`."""
-        return self._opened_writer().flush(timeout_s)
+        end = time.monotonic() + timeout_s
+        is_inserted = self._opened_writer().flush(timeout_s)
+        return is_inserted and self._ready.wait(max(end - time.monotonic(), 0.0))
 
     # -- questions ----------------------------------------------------------------------------
 
     def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
         """See `queries.overview`."""
-        return queries.overview(self._engine, from_s, to_s, filters, self._capacity)
+        return queries.overview(self._asked(), from_s, to_s, filters, self._capacity)
 
     def timeseries(
         self,
@@ -187,7 +232,7 @@ class Store:
         filters: Filters,
     ) -> TimeSeries:
         """See `queries.timeseries`."""
-        return queries.timeseries(self._engine, metric, from_s, to_s, step_s, by, filters)
+        return queries.timeseries(self._asked(), metric, from_s, to_s, step_s, by, filters)
 
     def flows(
         self,
@@ -199,7 +244,7 @@ class Store:
         filters: Filters,
     ) -> list[FlowRow]:
         """See `queries.flows`."""
-        return queries.flows(self._engine, from_s, to_s, by, sort, limit, filters)
+        return queries.flows(self._asked(), from_s, to_s, by, sort, limit, filters)
 
     def refused_lines(self, tenant: str | None, since_s: float, limit: int) -> list[RefusedLine]:
         """See `queries.refused_lines`."""
@@ -229,15 +274,11 @@ class Store:
             StoreError: the engine refused, or inserting stands still.
         """
         writer = self._opened_writer()
-        if not writer.inserting.acquire(timeout=HISTORY_PATIENCE_S):
-            raise StoreError(
-                f"the history cannot be read: {writer.problem or 'inserting takes too long'}",
-                permanent=False,
-            )
+        self._hold_inserting(writer)
         try:
-            past = queries.history(self._engine, until_s)
+            past = queries.history(self._asked(), until_s)
             ahead = queries.minutes_between(
-                self._engine,
+                self._asked(),
                 math.ceil(until_s / 60),
                 math.ceil((self._clock.now() + AHEAD_S) / 60) + 1,
             )
@@ -247,11 +288,22 @@ class Store:
             writer.inserting.release()
         return past
 
+    def _hold_inserting(self, writer: Writer) -> None:
+        """Wait for the segment in hand, but not for one that cannot go in."""
+        for _ in range(math.ceil(HISTORY_PATIENCE_S / HISTORY_LOOK_S)):
+            self._asked()
+            if writer.inserting.acquire(timeout=HISTORY_LOOK_S):
+                return
+            if self._insert_problem():
+                break
+        why = self._insert_problem() or "inserting takes too long"
+        raise StoreError(f"the history cannot be read: {why}", permanent=False)
+
     def replay_slices(
         self, from_s: float, to_s: float, tick_s: float
     ) -> Iterator[tuple[float, Delta]]:
         """See `queries.replay_slices`."""
-        return queries.replay_slices(self._engine, from_s, to_s, tick_s)
+        return queries.replay_slices(self._asked(), from_s, to_s, tick_s)
 
     # -- care ---------------------------------------------------------------------------------
 
@@ -271,10 +323,27 @@ class Store:
         """Reasons for not being ready, for people; empty: writes and queries are served."""
         if self._writer is None or self._journal is None:
             return ["the store is not open"]
-        found = [self._journal.problem() or self._disk_trouble(), self._writer.problem]
+        found = [self._journal.problem() or self._disk_trouble(), self._insert_problem()]
         if self._journal.done_seq < self._replayed_seq:
             found.append("lines of the last run are still being read back from the journal")
         return [problem for problem in found if problem]
+
+    def _insert_problem(self) -> str:
+        """Why nothing reaches the engine, for people; empty: it does."""
+        if self._engine.problem:
+            return self._engine.problem
+        starting = "" if self._ready.is_set() else STARTING
+        return (self._writer.problem if self._writer is not None else "") or starting
+
+    def _asked(self) -> Engine:
+        """The engine, for questions.
+
+        Raises:
+            StoreError: it cannot be asked yet.
+        """
+        if not self._ready.is_set():
+            raise StoreError(self._insert_problem() or STARTING, permanent=False)
+        return self._engine
 
     def _disk_trouble(self) -> str:
         try:

@@ -66,20 +66,31 @@ class Writer:
             StoreError: the engine refused.
         """
         self._attempts.is_patient = False
+        try:
+            self._replay_begun()
+        finally:
+            self._attempts.is_patient = True
+
+    def _replay_begun(self) -> None:
         while border := self._journal.known_border():
             entries = self._journal.bodies_of(border)
             made: list[Segment] = []
             if entries and self._build(entries, made):
                 self._insert_tables(made, border.token)
             self._journal.finish(border.last_seq)
-        self._attempts.is_patient = True
 
-    def start(self) -> None:
-        """Begin to insert."""
+    def start(self, begin: Callable[[], None] | None = None) -> None:
+        """Begin to insert; first `begin` is run in the writer's thread, until it succeeds."""
         self._is_stopping = False
         self._attempts.start()
-        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(begin,), name="store-writer", daemon=True
+        )
         self._thread.start()
+
+    def wake(self) -> None:
+        """Try at once what failed: the engine is there again."""
+        self._attempts.wake()
 
     def stop(self) -> None:
         """End after the segment in hand; what is left stays in the journal."""
@@ -103,8 +114,10 @@ class Writer:
             finally:
                 self._flushers -= 1
 
-    def _run(self) -> None:
+    def _run(self, begin: Callable[[], None] | None) -> None:
         try:
+            if begin is not None and not self._attempts.until_done(begin):
+                return
             while entries := self._next_segment():
                 with self.inserting:
                     self._insert(entries)

@@ -12,16 +12,6 @@ from tests.store.lines import NOW
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.store import Store, StoreSettings
 
-TABLES = (
-    "messages",
-    "minute",
-    "queue",
-    "queue_minute",
-    "points",
-    "last_seen",
-    "seen_minute",
-    "rejected",
-)
 SETTINGS = StoreSettings(segment_max_wait_s=0.001)
 
 
@@ -42,8 +32,15 @@ def store(shared_store: Store) -> Store:
 
 def empty(store: Store) -> None:
     """Forget everything that was stored."""
-    for name in TABLES:
+    filled = store._engine.query(
+        "SELECT DISTINCT table FROM system.parts WHERE active "
+        "AND database = currentDatabase() AND table != 'schema_migrations'"
+    )
+    for name in filled.column("table").to_pylist():
         store._engine.command(f"TRUNCATE TABLE {name}")
+    with store._opened_writer().inserting:
+        store._pending.clear()
+    store._kept.load(store._engine)
     store._feed.clear()
 
 

@@ -151,7 +151,11 @@ def test_old_parts_are_dropped_by_the_clock_it_is_given(folder: Path) -> None:
         assert store.overview(NOW, NOW + 60, ALL).messages == 1, "the rollup is kept for longer"
         clock.advance(150 * 86_400)
         store.retain()
-        assert store.overview(NOW, NOW + 60, ALL).messages is None
+        assert store.overview(NOW, NOW + 3600, ALL).messages == 1, "hours are kept for longer"
+        clock.advance(300 * 86_400)
+        store.retain()
+        assert store.overview(NOW, NOW + 3600, ALL).messages is None, "days cannot be cut"
+        assert store.overview(NOW - 86_400, NOW + 86_400, ALL).messages == 1, "days stay"
         assert len(store.flows(NOW, NOW + 60, ["tenant"], "name", 9, ALL)) == 1, "never forgotten"
 
 

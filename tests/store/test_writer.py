@@ -17,6 +17,7 @@ from streamgauge.store.engine import Engine
 from streamgauge.store.feed import FeedBuffer
 from streamgauge.store.journal import Entry, Journal
 from streamgauge.store.migrate import migrate
+from streamgauge.store.pending import Pending
 from streamgauge.store.records import Kind, read_frames
 from streamgauge.store.setaside import SetAside
 from streamgauge.store.writer import Writer
@@ -54,7 +55,10 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def writer_of(journal: Journal, engine: Engine, feed: FeedBuffer) -> Writer:
-    return Writer(journal, engine, feed.add, SETTINGS, SetAside(journal.files.folder / "aside"))
+    folder = journal.files.folder
+    pending = Pending(folder / "pending", fsync=False, wait_s=30.0, max_rows=1000)
+    pending.open()
+    return Writer(journal, engine, feed.add, SETTINGS, SetAside(folder / "aside"), pending)
 
 
 def lines(engine: Engine, sql: str) -> int:

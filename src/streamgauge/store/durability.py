@@ -4,17 +4,6 @@ from __future__ import annotations
 
 from streamgauge.store.engine import Engine
 
-_TABLES = (
-    "messages",
-    "minute",
-    "queue",
-    "queue_minute",
-    "points",
-    "last_seen",
-    "seen_minute",
-    "rejected",
-)
-
 
 def set_durability(engine: Engine, fsync: bool) -> None:
     """Have parts written through to the disk before an insert is done, or not.
@@ -25,12 +14,11 @@ def set_durability(engine: Engine, fsync: bool) -> None:
         StoreError: the engine refused.
     """
     answer = engine.query(
-        "SELECT name FROM system.tables WHERE database = currentDatabase() "
-        "AND position(engine_full, 'fsync_after_insert = 1') > 0"
+        "SELECT name, position(engine_full, 'fsync_after_insert = 1') > 0 AS is_synced "
+        "FROM system.tables WHERE database = currentDatabase() AND endsWith(engine, 'MergeTree')"
     )
-    synced = set(answer.column("name").to_pylist()) if answer.num_rows else set()
-    for name in _TABLES:
-        if fsync != (name in synced):
+    for name, is_synced in zip(*(column.to_pylist() for column in answer.columns), strict=True):
+        if fsync != bool(is_synced):
             engine.command(
                 f"ALTER TABLE {name} MODIFY SETTING fsync_after_insert = {int(fsync)}, "
                 f"fsync_part_directory = {int(fsync)}"

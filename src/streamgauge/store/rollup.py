@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from streamgauge.store import columns
 from streamgauge.store.grouping import Ints, key_of, take_tags
 from streamgauge.store.histogram import bucket_of
+from streamgauge.store.levels import NS_A_MINUTE
 
-NS_A_MINUTE = 60_000_000_000
+EXTREMES = ("latency_min", "latency_max", "queue_min", "queue_max")
+"""Seconds, to 7 digits; infinite where no duration was told."""
 
 
 def minute_rows(messages: pa.Table) -> pa.Table:
@@ -25,6 +27,8 @@ def minute_rows(messages: pa.Table) -> pa.Table:
     minute = time_ns // NS_A_MINUTE
     key = key_of(messages, columns.MINUTE_KEY, minute)
     count = messages.column("count").to_numpy()
+    latency_s = messages.column("latency_s").to_numpy()
+    queue_s = messages.column("queue_s").to_numpy()
     sums = (
         pl.DataFrame(
             {
@@ -33,12 +37,16 @@ def minute_rows(messages: pa.Table) -> pa.Table:
                 "count": count,
                 "bytes": messages.column("bytes").to_numpy(),
                 "time_ns": time_ns,
+                **_bounds("latency", latency_s),
+                **_bounds("queue", queue_s),
             }
         )
         .group_by("key")
         .agg(
             pl.col("row").first(),
             pl.col("count", "bytes").sum(),
+            pl.col("latency_min", "queue_min").min(),
+            pl.col("latency_max", "queue_max").max(),
             pl.col("time_ns").max().alias("last_ns"),
             pl.col("time_ns").min().alias("first_ns"),
         )
@@ -51,19 +59,29 @@ def minute_rows(messages: pa.Table) -> pa.Table:
             **take_tags(messages, columns.MINUTE_KEY, rows),
             "count": sums["count"].to_numpy(),
             "bytes": sums["bytes"].to_numpy(),
-            "latency_hist": _histograms(messages.column("latency_s"), key, count, keys),
-            "queue_hist": _histograms(messages.column("queue_s"), key, count, keys),
+            "latency_hist": _histograms(latency_s, key, count, keys),
+            "queue_hist": _histograms(queue_s, key, count, keys),
+            **{name: sums[name].to_numpy() for name in EXTREMES},
             "last_ns": sums["last_ns"].to_numpy(),
             "first_ns": sums["first_ns"].to_numpy(),
         }
     )
 
 
+def _bounds(name: str, durations_s: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+    """What the shortest and longest are found of; where none is told, it is neither."""
+    is_told = ~np.isnan(durations_s)
+    short = durations_s.astype(np.float32)
+    return {
+        f"{name}_min": np.where(is_told, short, np.float32(np.inf)),
+        f"{name}_max": np.where(is_told, short, np.float32(-np.inf)),
+    }
+
+
 def _histograms(
-    durations: pa.ChunkedArray, key: Ints, weights: NDArray[np.uint64], keys: Ints
+    durations_s: NDArray[np.float64], key: Ints, weights: NDArray[np.uint64], keys: Ints
 ) -> pa.MapArray:
     """One map of bucket to messages for each of `keys` (ascending), of the rows with that key."""
-    durations_s = durations.to_numpy()
     is_told = ~np.isnan(durations_s)
     packed = (key[is_told] << 16) + (bucket_of(durations_s[is_told]).astype(np.int64) + 32_768)
     sums = (

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from streamgauge.model.feed import Delta
 from streamgauge.store import columns
+from streamgauge.store.pointrollup import point_minute_rows
 from streamgauge.store.queuerollup import queue_delta_rows, queue_minute_rows
 from streamgauge.store.records import Body
 from streamgauge.store.rollup import last_seen_rows, minute_rows, seen_rows
@@ -43,6 +44,7 @@ def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
     if queue.num_rows:
         tables["queue_minute"] = queue_minute_rows(queue)
         queues = queue_delta_rows(tables["queue_minute"])
+    tables["point_minute"] = point_minute_rows(points, queue)
     tables["seen_minute"] = seen
     newest_ns = int(seen.column("last_ns").to_numpy().max()) if seen.num_rows else 0
     return Segment(

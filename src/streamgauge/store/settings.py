@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -30,10 +31,19 @@ class StoreSettings:
     """Journal records kept in memory until inserted; what is beyond is read back from disk."""
     retry_keys_in_memory: int = 65_536
     """Bodies whose retry is known from memory; those before, of a day, are looked up on disk."""
+    rollup_wait_s: float = 30.0
+    """What segments add to hours and days waits so long for company; 0: it goes in with each
+    segment, as it must where several processes write into one engine."""
+    pending_max_rows: int = 200_000
+    """Rows that wait for hours and days; each of them stands for a flow's minute in a segment."""
     raw_retention_s: float = 7 * 86_400
-    """Raw lines are kept at least so long (whole weeks are dropped)."""
-    minute_retention_s: float = 90 * 86_400
-    """Minute rollups are kept at least so long (whole months of 30 days are dropped)."""
+    """Lines as received are kept at least so long (whole parts are dropped); infinity: for ever."""
+    minute_retention_s: float = 35 * 86_400
+    """Sums by the minute, the same (parts of 7 days)."""
+    hour_retention_s: float = 400 * 86_400
+    """Sums by the hour, the same (parts of 30 days)."""
+    day_retention_s: float = math.inf
+    """Sums by the day, the same (parts of 360 days)."""
     query_timeout_s: float = 20.0
     """A question that takes longer is given up."""
     query_max_memory_bytes: int = 1024**3

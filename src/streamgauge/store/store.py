@@ -25,10 +25,13 @@ from streamgauge.store.feed import FeedBuffer
 from streamgauge.store.intake import body_of
 from streamgauge.store.journal import Journal
 from streamgauge.store.journalfiles import disk_error
+from streamgauge.store.kept import KeptFrom, Known
+from streamgauge.store.levels import MESSAGES, MINUTE, NS_A_HOUR
 from streamgauge.store.lock import FolderLock
 from streamgauge.store.migrate import migrate
 from streamgauge.store.numbers import numbers
-from streamgauge.store.retention import retain
+from streamgauge.store.pending import Pending
+from streamgauge.store.retention import Retention, retain
 from streamgauge.store.retrykeys import RetryKeys, digest
 from streamgauge.store.scratch import Scratch
 from streamgauge.store.segment import ROWS_BITS
@@ -74,6 +77,10 @@ class Store:
         self._scratch = Scratch(data_dir)
         self._aside = SetAside(data_dir / "set-aside")
         self._feed = FeedBuffer(settings.feed_max_rows)
+        self._kept = KeptFrom()
+        self._pending = Pending(
+            data_dir / "pending", settings.fsync, settings.rollup_wait_s, settings.pending_max_rows
+        )
         self._journal: Journal | None = None
         self._writer: Writer | None = None
         self._disk_problem = ""
@@ -103,10 +110,9 @@ class Store:
             else:
                 self._engine.open()
                 migrate(self._engine)
+            self._pending.open()
             self._journal = self._open_journal(is_patient)
-            self._writer = Writer(
-                self._journal, self._engine, self._feed.add, self._settings, self._aside
-            )
+            self._writer = self._new_writer(self._journal)
             self._replayed_seq = self._journal.last_seq
             if not is_patient:
                 self._make_ready()
@@ -121,6 +127,7 @@ class Store:
             self._engine.open()
         migrate(self._engine)
         set_durability(self._engine, self._settings.fsync)
+        self._kept.load(self._engine)
         self._opened_writer().replay_begun()
         self._ready.set()
 
@@ -133,6 +140,20 @@ class Store:
     def engine_lost(self, why: str) -> None:
         """The engine is away until `engine_found`: questions are refused with this reason."""
         self._engine.suspend(why)
+
+    def _new_writer(self, journal: Journal) -> Writer:
+        def oldest_minute_hour() -> int:
+            return self._known().begins_ns(MESSAGES, MINUTE) // NS_A_HOUR
+
+        return Writer(
+            journal,
+            self._engine,
+            self._feed.add,
+            self._settings,
+            self._aside,
+            self._pending,
+            oldest_minute_hour,
+        )
 
     def _open_journal(self, is_patient: bool) -> Journal:
         folder, settings = self._data_dir / "journal", self._settings
@@ -166,7 +187,7 @@ class Store:
         """
         if self._writer is not None:
             for _ in range(math.ceil(flush_timeout_s / CLOSING_LOOK_S)):
-                if self._writer.flush(CLOSING_LOOK_S) or self._insert_problem():
+                if self._writer.settle(CLOSING_LOOK_S) or self._insert_problem():
                     break
             self._writer.stop()
         self._release()
@@ -174,6 +195,7 @@ class Store:
     def _release(self) -> None:
         if self._journal is not None:
             self._journal.close()
+        self._pending.close()
         self._engine.close()
         self._scratch.give_back()
         self._lock.release()
@@ -216,11 +238,18 @@ class Store:
         is_inserted = self._opened_writer().flush(timeout_s)
         return is_inserted and self._ready.wait(max(end - time.monotonic(), 0.0))
 
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until hours and days hold all that was acknowledged; False: not in `timeout_s`.
+
+        No question needs it: until then minutes stand in. For those who read the tables past us.
+        """
+        return self._opened_writer().settle(timeout_s)
+
     # -- questions ----------------------------------------------------------------------------
 
     def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
         """See `queries.overview`."""
-        return queries.overview(self._asked(), from_s, to_s, filters, self._capacity)
+        return queries.overview(self._engine, self._known(), from_s, to_s, filters, self._capacity)
 
     def timeseries(
         self,
@@ -232,7 +261,9 @@ class Store:
         filters: Filters,
     ) -> TimeSeries:
         """See `queries.timeseries`."""
-        return queries.timeseries(self._asked(), metric, from_s, to_s, step_s, by, filters)
+        return queries.timeseries(
+            self._engine, self._known(), metric, from_s, to_s, step_s, by, filters
+        )
 
     def flows(
         self,
@@ -244,7 +275,13 @@ class Store:
         filters: Filters,
     ) -> list[FlowRow]:
         """See `queries.flows`."""
-        return queries.flows(self._asked(), from_s, to_s, by, sort, limit, filters)
+        return queries.flows(
+            self._engine, self._known(), from_s, to_s, by, sort, limit, filters
+        )
+
+    def _known(self) -> Known:
+        """What questions have to know of the levels; taken before each of them."""
+        return Known(self._kept.from_ns, self._pending.open_hours)
 
     def refused_lines(self, tenant: str | None, since_s: float, limit: int) -> list[RefusedLine]:
         """See `queries.refused_lines`."""
@@ -274,11 +311,15 @@ class Store:
             StoreError: the engine refused, or inserting stands still.
         """
         writer = self._opened_writer()
-        self._hold_inserting(writer)
+        if not writer.inserting.acquire(timeout=HISTORY_PATIENCE_S):
+            raise StoreError(
+                f"the history cannot be read: {writer.problem or 'inserting takes too long'}",
+                permanent=False,
+            )
         try:
-            past = queries.history(self._asked(), until_s)
+            past = queries.history(self._engine, self._known(), until_s)
             ahead = queries.minutes_between(
-                self._asked(),
+                self._engine,
                 math.ceil(until_s / 60),
                 math.ceil((self._clock.now() + AHEAD_S) / 60) + 1,
             )
@@ -307,17 +348,24 @@ class Store:
 
     # -- care ---------------------------------------------------------------------------------
 
-    def retain(self) -> int:
+    def retain(self, retention: Retention | None = None) -> int:
         """Forget what is older than it has to be kept; returns how many parts were dropped.
+
+        Args:
+            retention: Instead of what is set.
 
         Raises:
             StoreError: the engine refused.
         """
-        now = self._clock.now()
         settings = self._settings
-        return retain(
-            self._engine, now - settings.raw_retention_s, now - settings.minute_retention_s
+        retention = retention or Retention(
+            settings.raw_retention_s,
+            settings.minute_retention_s,
+            settings.hour_retention_s,
+            settings.day_retention_s,
         )
+        settled = self._opened_writer().while_settled
+        return retain(self._engine, self._kept, retention, self._clock.now(), settled)
 
     def problems(self) -> list[str]:
         """Reasons for not being ready, for people; empty: writes and queries are served."""

@@ -11,14 +11,17 @@ from streamgauge.model.views import Filters, FlowRow
 from streamgauge.store.columns import FLOW_KEY
 from streamgauge.store.engine import Engine
 from streamgauge.store.histogram import middle_s
+from streamgauge.store.kept import Known
+from streamgauge.store.levels import MESSAGES, NS_A_SECOND
 from streamgauge.store.queries.ends import is_end
+from streamgauge.store.queries.pieces import settled
 from streamgauge.store.queries.rows import (
     FAILED_SQL,
     conditions_of,
     message_rows,
     parameters_of,
 )
-from streamgauge.store.queries.span import NS_A_SECOND, Span
+from streamgauge.store.queries.span import Span
 
 MAX_LIMIT = 10_000
 
@@ -33,6 +36,7 @@ SORTS = {
 
 def flows(
     engine: Engine,
+    known: Known,
     from_s: float,
     to_s: float,
     by: Sequence[str],
@@ -51,7 +55,8 @@ def flows(
     """
     names = _checked(by, sort, limit)
     answer = engine.query(
-        _sql(Span.of(from_s, to_s), names, sort, filters) + " LIMIT {limit:UInt64}",
+        _sql(settled(Span.of(from_s, to_s), MESSAGES, known), known, names, sort, filters)
+        + " LIMIT {limit:UInt64}",
         {**parameters_of(filters), "limit": limit},
     )
     return [_row_of(row, names) for row in answer.to_pylist()]
@@ -71,7 +76,7 @@ def _checked(by: Sequence[str], sort: str, limit: int) -> list[str]:
     return names
 
 
-def _sql(span: Span, names: Sequence[str], sort: str, filters: Filters) -> str:
+def _sql(span: Span, known: Known, names: Sequence[str], sort: str, filters: Filters) -> str:
     keys = ", ".join(names)
     counts = "outcome != 'retried'" if "stage" in names else is_end(filters)
     order = ", ".join(filter(None, (SORTS[sort], keys)))
@@ -84,7 +89,7 @@ FROM (
         toInt64(-1) AS last,
         if(sumIf(length(latency_buckets), counted) = 0, NULL, quantileExactWeightedArrayIf(0.99)
             (latency_buckets, latency_weights, counted)) AS p
-    FROM (SELECT *, {counts} AS counted FROM {message_rows(span, filters)}) GROUP BY {keys}
+    FROM (SELECT *, {counts} AS counted FROM {message_rows(span, filters, known)}) GROUP BY {keys}
     UNION ALL
     SELECT {keys}, 0, 0, 0, 0, max(last_ns), NULL FROM last_seen
     WHERE 1{conditions_of(filters)} GROUP BY {keys})

@@ -10,17 +10,26 @@ from streamgauge.model.feed import Delta, History
 from streamgauge.store import columns
 from streamgauge.store.engine import Engine
 from streamgauge.store.feed import summed_minutes
+from streamgauge.store.kept import Known
+from streamgauge.store.levels import HOUR, MESSAGES, MINUTE, NS_A_HOUR, NS_A_MINUTE
+from streamgauge.store.queries.pieces import cut
 from streamgauge.store.queries.seen import seen_minutes
+from streamgauge.store.queries.span import Span
 from streamgauge.store.queuerollup import LAST_FIELDS
 
 HISTORY_MINUTES = 35 * 24 * 60
 RECENT_MINUTES = 48 * 60
+_HOURS = {
+    HOUR: "hour AS h, toUInt64(minutes) AS active",
+    MINUTE: "intDiv(minute, 60) AS h, toUInt64(bitShiftLeft(1, minute % 60)) AS active",
+}
+"""An hour's number and a bit for each minute of it that has a message."""
 _PATIENTLY = "SETTINGS max_execution_time = 300"
 """Nobody waits for a page: it is asked once after a start."""
 _AS_CODES = f"{_PATIENTLY}, output_format_arrow_low_cardinality_as_dictionary = 1"
 
 
-def history(engine: Engine, until_s: float) -> History:
+def history(engine: Engine, known: Known, until_s: float) -> History:
     """35 days before `until_s` (epoch seconds; its whole minute belongs to it).
 
     Raises:
@@ -31,7 +40,7 @@ def history(engine: Engine, until_s: float) -> History:
     oldest = max(end - HISTORY_MINUTES, 0) // 60 * 60
     seen = seen_minutes(engine, oldest, end)
     return History(
-        hours=_hours(engine, oldest, recent_from),
+        hours=_hours(engine, known, oldest, recent_from),
         recent=minutes_between(engine, recent_from, end),
         recent_from_minute=recent_from,
         seen_minutes=pa.array(seen, pa.int64()),
@@ -83,13 +92,21 @@ def _summed(rows: pa.Table) -> pa.Table:
     return summed.take(np.argsort(summed.column("minute").to_numpy(), kind="stable"))
 
 
-def _hours(engine: Engine, first: int, end: int) -> pa.Table:
+def _hours(engine: Engine, known: Known, first: int, end: int) -> pa.Table:
+    """From hours, and from the minutes of hours that are open."""
+    if first >= end:
+        return columns.HOURS.empty_table()
     keys = ", ".join((*columns.FLOW_KEY, "outcome"))
+    span = Span(first * NS_A_MINUTE, end * NS_A_MINUTE)
+    rows = " UNION ALL ".join(
+        f"SELECT {_HOURS[piece.level]}, {keys}, count, last_ns "
+        f"FROM {MESSAGES.table(piece.level)} WHERE {piece.condition(piece.level.name)}"
+        for piece in cut(span, NS_A_HOUR, MESSAGES, known)
+        if piece.level is not None
+    )
     hours = engine.query(
-        f"SELECT intDiv(minute, 60) AS hour, {keys}, sum(count) AS count, "
-        "toUInt8(uniqExact(minute)) AS active_minutes, max(last_ns) AS last_ns FROM minute "
-        "WHERE minute >= {first:Int64} AND minute < {end:Int64} "
-        f"GROUP BY hour, {keys} ORDER BY hour {_PATIENTLY}",
-        {"first": first, "end": end},
+        f"SELECT h AS hour, {keys}, sum(count) AS count, "
+        "toUInt8(bitCount(groupBitOr(active))) AS active_minutes, max(last_ns) AS last_ns "
+        f"FROM ({rows}) GROUP BY h, {keys} ORDER BY h {_PATIENTLY}"
     )
     return columns.conform(hours, columns.HOURS)

@@ -6,8 +6,11 @@ from __future__ import annotations
 from streamgauge.model.views import CapacityFigures, Filters, Overview
 from streamgauge.store.engine import Engine
 from streamgauge.store.histogram import percentiles_of
+from streamgauge.store.kept import Known
+from streamgauge.store.levels import MESSAGES
 from streamgauge.store.queries.capacity import CapacityMemory, most_per_second
 from streamgauge.store.queries.ends import is_end
+from streamgauge.store.queries.pieces import settled
 from streamgauge.store.queries.queues import queue_figures
 from streamgauge.store.queries.rows import (
     FAILED_SQL,
@@ -22,15 +25,21 @@ _QUANTILES = "quantilesExactWeightedArrayIf(0.5, 0.9, 0.99)"
 
 
 def overview(
-    engine: Engine, from_s: float, to_s: float, filters: Filters, memory: CapacityMemory
+    engine: Engine,
+    known: Known,
+    from_s: float,
+    to_s: float,
+    filters: Filters,
+    memory: CapacityMemory,
 ) -> Overview:
     """The key metrics of a range.
 
     A count is 0 where anyone's line is stamped in the range, and None where nobody's is: then we
-    did not see.
+    did not see. Where rows as received are gone, the range's ends move on to the next border of
+    what is kept.
     """
-    span = Span.of(from_s, to_s)
-    found = engine.query(_sums_sql(span, filters), parameters_of(filters)).to_pylist()[0]
+    span = settled(Span.of(from_s, to_s), MESSAGES, known)
+    found = engine.query(_sums_sql(span, filters, known), parameters_of(filters)).to_pylist()[0]
     has_seen = bool(found["rows"]) or is_seen(engine, span)
     has_received = has_seen and _ever_received(engine, filters)
     messages, errors, ok = (int(found[name]) for name in ("messages", "errors", "ok"))
@@ -45,12 +54,12 @@ def overview(
         success_ratio=ok / (ok + errors) if ok + errors else None,
         error_ratio=errors / (ok + errors) if ok + errors else None,
         latency=percentiles_of(found["latency"] if found["latency_count"] else None),
-        queue=queue_figures(engine, span, filters, wait),
+        queue=queue_figures(engine, known, span, filters, wait),
         capacity=_capacity(engine, span, filters, per_second, memory),
     )
 
 
-def _sums_sql(span: Span, filters: Filters) -> str:
+def _sums_sql(span: Span, filters: Filters, known: Known) -> str:
     return f"""
 SELECT count() AS rows,
     sumIf(count, ends) AS messages,
@@ -62,7 +71,7 @@ SELECT count() AS rows,
     sumIf(length(latency_buckets), ends) AS latency_count,
     {_QUANTILES}(queue_buckets, queue_weights, 1) AS wait,
     sum(length(queue_buckets)) AS wait_count
-FROM (SELECT *, {is_end(filters)} AS ends FROM {message_rows(span, filters)})"""
+FROM (SELECT *, {is_end(filters)} AS ends FROM {message_rows(span, filters, known)})"""
 
 
 def _ever_received(engine: Engine, filters: Filters) -> bool:

@@ -7,8 +7,11 @@ from typing import Any
 
 from streamgauge.model.views import Filters, Percentiles, QueueFigures
 from streamgauge.store.engine import Engine
+from streamgauge.store.kept import Known
+from streamgauge.store.levels import NS_A_MINUTE, NS_A_SECOND, QUEUES
+from streamgauge.store.queries.pieces import settled
 from streamgauge.store.queries.rows import Steps, parameters_of, queue_rows
-from streamgauge.store.queries.span import NS_A_MINUTE, NS_A_SECOND, Span
+from streamgauge.store.queries.span import Span
 
 RATE_MINUTES = 15
 """Rates are taken over the last minutes in which a queue of the range reported."""
@@ -19,7 +22,9 @@ Last = dict[str, Any]
 _FIELDS = ("backlog", "in_total", "out_total")
 
 
-def queue_figures(engine: Engine, span: Span, filters: Filters, wait: Percentiles) -> QueueFigures:
+def queue_figures(
+    engine: Engine, known: Known, span: Span, filters: Filters, wait: Percentiles
+) -> QueueFigures:
     """Sums over queues of the last values in the span. Queues know no source: then None.
 
     Raises:
@@ -28,7 +33,8 @@ def queue_figures(engine: Engine, span: Span, filters: Filters, wait: Percentile
     if filters.source is not None:
         return QueueFigures(wait=wait)
     parameters = parameters_of(filters)
-    lasts = engine.query(_lasts_sql(span, filters), parameters).to_pylist()
+    span = settled(span, QUEUES, known)
+    lasts = engine.query(_lasts_sql(span, filters, known), parameters).to_pylist()
     backlogs = [_value(row["backlog"]) for row in lasts if _is_told(row["backlog"])]
     ages = [_value(row["age"]) for row in lasts if _is_told(row["age"])]
     newest_ns = max((row["backlog"]["1"] for row in lasts), default=-1)
@@ -36,25 +42,25 @@ def queue_figures(engine: Engine, span: Span, filters: Filters, wait: Percentile
     return QueueFigures(
         backlog=sum(backlogs) if backlogs else None,
         oldest_age_s=max(ages) if ages else None,
-        drain_eta_s=_drain_eta_s(engine, recent, filters) if any(backlogs) else None,
+        drain_eta_s=_drain_eta_s(engine, known, recent, filters) if any(backlogs) else None,
         wait=wait,
     )
 
 
-def _lasts_sql(span: Span, filters: Filters) -> str:
+def _lasts_sql(span: Span, filters: Filters, known: Known) -> str:
     return (
         "SELECT max(backlog_last) AS backlog, max(oldest_age_s_last) AS age "
-        f"FROM {queue_rows(span, filters)} GROUP BY queue, pipeline, integration, tenant"
+        f"FROM {queue_rows(span, filters, known)} GROUP BY queue, pipeline, integration, tenant"
     )
 
 
-def _drain_eta_s(engine: Engine, span: Span, filters: Filters) -> float | None:
+def _drain_eta_s(engine: Engine, known: Known, span: Span, filters: Filters) -> float | None:
     """Seconds until all queues are empty at their rates; None: one of them never will be."""
     bounds = ", ".join(
         f"minIf({name}_last, {name}_last.1 >= 0) AS {name}_first, max({name}_last) AS {name}_end"
         for name in _FIELDS
     )
-    rows = queue_rows(span, filters, _RAW)
+    rows = queue_rows(span, filters, known, _RAW)
     answer = engine.query(
         f"SELECT {bounds} FROM {rows} GROUP BY queue, pipeline, integration, tenant",
         parameters_of(filters),

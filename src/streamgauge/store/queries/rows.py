@@ -1,18 +1,21 @@
-"""Rows of `messages` and of `queue` inside a span, in one shape from rollups and raw rows.
+"""Rows of `messages` and of `queue` inside a span, in one shape from all levels and raw rows.
 
 A question selects the columns it needs; the engine does not read the others. Every value of a
 caller is bound by the engine as a parameter, only numbers of our own stand in the text.
 """
 
-# ruff: noqa: S608 - callers' values are bound by the engine; the text holds only our own.
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streamgauge.model.views import Filters
 from streamgauge.model.words import EARLY_ENDS, FAILED
 from streamgauge.store.histogram import SQL_BUCKET
-from streamgauge.store.queries.span import NS_A_MINUTE, NS_A_SECOND, Span
+from streamgauge.store.kept import Known
+from streamgauge.store.levels import MESSAGES, NS_A_MINUTE, QUEUES, Family
+from streamgauge.store.queries.pieces import Piece, cut
+from streamgauge.store.queries.span import Span
 from streamgauge.store.queuerollup import LAST_FIELDS
 
 QUEUE_LABELS = ("tenant", "integration", "pipeline")
@@ -37,71 +40,73 @@ def conditions_of(filters: Filters, labels: tuple[str, ...] | None = None) -> st
 class Steps:
     """How event time is cut for a chart: multiples of a step since the epoch."""
 
-    step_ns: int
-
-    @property
-    def is_of_minutes(self) -> bool:
-        """Whether rollups can answer."""
-        return self.step_ns % NS_A_MINUTE == 0
+    step_ns: int | None
+    """None: it is not cut."""
 
     def sql(self, time_ns: str) -> str:
         """The number of the step in which an expression of nanoseconds lies."""
-        return f"intDiv({time_ns}, {self.step_ns})"
+        return "toInt64(0)" if self.step_ns is None else f"intDiv({time_ns}, {self.step_ns})"
+
+    def of(self, piece: Piece) -> str:
+        """The same for the rows of a piece, named `step`."""
+        level = piece.level
+        return f"{self.sql(f'{level.name} * {level.unit_ns}' if level else 'time_ns')} AS step"
 
 
-ONE_STEP = Steps(NS_A_MINUTE)
+ONE_STEP = Steps(None)
 
 
-def message_rows(span: Span, filters: Filters, steps: Steps = ONE_STEP) -> str:
-    """A subquery: step, labels, stage, outcome, count, bytes, and both histograms as arrays."""
+def message_rows(span: Span, filters: Filters, known: Known, steps: Steps = ONE_STEP) -> str:
+    """A subquery: step, labels, stage, outcome, count, bytes, histograms as arrays, extremes."""
     labels = "tenant, source, integration, pipeline, stage, outcome, count, bytes"
-    where = conditions_of(filters)
-    whole, edges = _pieces(span, steps)
-    pieces = [
-        f"SELECT {steps.sql(f'minute * {NS_A_MINUTE}')} AS step, {labels}, "
+    return _union(
+        "SELECT {step}, " + f"{labels}, "
         "mapKeys(latency_hist) AS latency_buckets, mapValues(latency_hist) AS latency_weights, "
-        "mapKeys(queue_hist) AS queue_buckets, mapValues(queue_hist) AS queue_weights "
-        f"FROM minute WHERE minute >= {first} AND minute < {end}{where}"
-        for first, end in whole
-    ]
-    pieces += [
-        f"SELECT {steps.sql('time_ns')} AS step, {labels}, "
-        f"{_arrays('latency_s', 'latency')}, {_arrays('queue_s', 'queue')} "
-        f"FROM messages WHERE {_between(low, high)}{where}"
-        for low, high in edges
-    ]
-    return f"({' UNION ALL '.join(pieces)})"
+        "mapKeys(queue_hist) AS queue_buckets, mapValues(queue_hist) AS queue_weights, "
+        "latency_min, latency_max",
+        "SELECT {step}, " + f"{labels}, "
+        f"{_arrays('latency_s', 'latency')}, {_arrays('queue_s', 'queue')}, "
+        "toFloat32(ifNull(latency_s, inf)) AS latency_min, "
+        "toFloat32(ifNull(latency_s, -inf)) AS latency_max",
+        conditions_of(filters),
+        MESSAGES,
+        cut(span, steps.step_ns, MESSAGES, known),
+        steps,
+    )
 
 
-def queue_rows(span: Span, filters: Filters, steps: Steps = ONE_STEP) -> str:
+def queue_rows(span: Span, filters: Filters, known: Known, steps: Steps = ONE_STEP) -> str:
     """A subquery: step, labels, queue, and the last values as (time_ns, seq, value) tuples."""
     labels = ", ".join(("queue", *QUEUE_LABELS))
-    where = conditions_of(filters, QUEUE_LABELS)
     lasts = ", ".join(f"{name}_last" for name in LAST_FIELDS)
     raw_lasts = ", ".join(
         f"if(isNull({name}), (-1, 0, 0.), (time_ns, seq, assumeNotNull({name}))) AS {name}_last"
         for name in LAST_FIELDS
     )
-    whole, edges = _pieces(span, steps)
-    pieces = [
-        f"SELECT {steps.sql(f'minute * {NS_A_MINUTE}')} AS step, {labels}, {lasts} "
-        f"FROM queue_minute WHERE minute >= {first} AND minute < {end}{where}"
-        for first, end in whole
-    ]
-    pieces += [
-        f"SELECT {steps.sql('time_ns')} AS step, {labels}, {raw_lasts} "
-        f"FROM queue WHERE {_between(low, high)}{where}"
-        for low, high in edges
-    ]
-    return f"({' UNION ALL '.join(pieces)})"
+    return _union(
+        "SELECT {step}, " + f"{labels}, {lasts}",
+        "SELECT {step}, " + f"{labels}, {raw_lasts}",
+        conditions_of(filters, QUEUE_LABELS),
+        QUEUES,
+        cut(span, steps.step_ns, QUEUES, known),
+        steps,
+    )
 
 
-def _pieces(span: Span, steps: Steps) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Ranges of minutes for the rollup, of nanoseconds for raw rows; at least one of them."""
-    first, end = span.whole_minutes
-    if not steps.is_of_minutes or (first == end and not span.edges_ns()):
-        return [], [(span.from_ns, span.to_ns)]
-    return ([(first, end)] if first < end else []), span.edges_ns()
+def _union(
+    summed: str, raw: str, where: str, family: Family, pieces: Sequence[Piece], steps: Steps
+) -> str:
+    """The pieces' rows as one subquery; both selects name their step by `{step}`."""
+    selects = []
+    for piece in pieces:
+        if piece.level is None:
+            inside = " OR ".join(f"({_between(low, high)})" for low, high in piece.ranges)
+            select = f"{raw} FROM {family.raw} WHERE ({inside}){where}"
+        else:
+            inside = piece.condition(piece.level.name)
+            select = f"{summed} FROM {family.table(piece.level)} WHERE {inside}{where}"
+        selects.append(select.replace("{step}", steps.of(piece)))
+    return f"({' UNION ALL '.join(selects)})"
 
 
 def _between(low_ns: int, high_ns: int) -> str:
@@ -119,8 +124,3 @@ def _arrays(seconds: str, name: str) -> str:
         f"if(isNull({seconds}), [], [{bucket}]) AS {name}_buckets, "
         f"if(isNull({seconds}), [], [count]) AS {name}_weights"
     )
-
-
-def seconds_of_minute(minute: int) -> float:
-    """The start of a minute since the epoch, in epoch seconds."""
-    return minute * NS_A_MINUTE / NS_A_SECOND

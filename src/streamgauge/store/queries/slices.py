@@ -11,7 +11,8 @@ import pyarrow as pa
 from streamgauge.model.feed import Delta
 from streamgauge.store import columns
 from streamgauge.store.engine import Engine
-from streamgauge.store.queries.span import NS_A_SECOND, to_ns
+from streamgauge.store.levels import NS_A_SECOND
+from streamgauge.store.queries.span import to_ns
 from streamgauge.store.queuerollup import LAST_FIELDS
 
 ROWS_HELD = 100_000

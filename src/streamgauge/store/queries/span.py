@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NS_A_SECOND = 1_000_000_000
-NS_A_MINUTE = 60 * NS_A_SECOND
+from streamgauge.store.levels import NS_A_MINUTE, NS_A_SECOND
 
 
 def to_ns(at_s: float) -> int:

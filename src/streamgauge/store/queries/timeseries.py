@@ -14,7 +14,10 @@ from streamgauge.model.errors import PayloadError
 from streamgauge.model.views import Filters, Series, TimeSeries
 from streamgauge.store.engine import Engine
 from streamgauge.store.histogram import middle_s
+from streamgauge.store.kept import Known
+from streamgauge.store.levels import MESSAGES, NS_A_SECOND, QUEUES, Level
 from streamgauge.store.queries.ends import is_end
+from streamgauge.store.queries.pieces import settled
 from streamgauge.store.queries.rows import (
     FAILED_SQL,
     Steps,
@@ -23,7 +26,7 @@ from streamgauge.store.queries.rows import (
     queue_rows,
 )
 from streamgauge.store.queries.seen import seen_minutes
-from streamgauge.store.queries.span import NS_A_SECOND, Span, to_ns
+from streamgauge.store.queries.span import Span, to_ns
 
 MAX_STEPS = 11_000
 MAX_VALUES = 1_000_000
@@ -61,6 +64,11 @@ def _percentile(place: int, name: str, condition: str) -> Metric:
     )
 
 
+def _extreme(name: str, none: str) -> str:
+    found = f"{name}If(latency_{name}, ends AND latency_{name} != {none})"
+    return f"if(countIf(ends AND latency_{name} != {none}) = 0, NULL, toFloat64({found}))"
+
+
 _FAILED = f"sumIf(count, outcome IN ({FAILED_SQL}))"
 METRICS: Mapping[str, Metric] = {
     "messages": Metric("sumIf(count, ends)", is_count=True),
@@ -75,6 +83,8 @@ METRICS: Mapping[str, Metric] = {
     "latency_p50": _percentile(1, "latency", "ends"),
     "latency_p90": _percentile(2, "latency", "ends"),
     "latency_p99": _percentile(3, "latency", "ends"),
+    "latency_min": Metric(_extreme("min", "inf")),
+    "latency_max": Metric(_extreme("max", "-inf")),
     "wait_p50": _percentile(1, "queue", "1"),
     "wait_p90": _percentile(2, "queue", "1"),
     "wait_p99": _percentile(3, "queue", "1"),
@@ -89,6 +99,7 @@ METRICS: Mapping[str, Metric] = {
 
 def timeseries(
     engine: Engine,
+    known: Known,
     metric: str,
     from_s: float,
     to_s: float,
@@ -99,10 +110,12 @@ def timeseries(
     """A metric per step, one series per combination of the labels in `by`, by label.
 
     Steps are multiples of `step_s` since the epoch; the first and the last hold only what lies in
-    the range. Rollups answer whole minutes, raw rows every other step.
+    the range. Where only a coarser level is kept (at the range's beginning), a step is at least one
+    of its buckets long, and what lies before the first whole one is unknown.
 
     Args:
         engine: where the rows are.
+        known: what is kept of them.
         metric: one of METRICS; or several of messages, or of queues, with commas between: each
             series then has the label `metric`, too.
         from_s: the range's beginning, epoch seconds.
@@ -116,18 +129,20 @@ def timeseries(
         StoreError: the engine refused.
     """
     asked = _asked(metric, by)
-    steps = Steps(_step_ns(from_s, to_s, step_s))
-    span = Span.of(from_s, to_s)
-    first, end = span.from_ns // steps.step_ns, -(-span.to_ns // steps.step_ns)
+    family = QUEUES if _are_of_queues(asked) else MESSAGES
+    whole = Span.of(from_s, to_s)
+    span = settled(whole, family, known)
+    step_ns = _kept_step_ns(_step_ns(from_s, to_s, step_s), known.finest_at(family, whole.from_ns))
+    first, end = whole.from_ns // step_ns, -(-whole.to_ns // step_ns)
     names = list(dict.fromkeys(by))
-    answer = engine.query(_sql(asked, span, steps, names, filters), parameters_of(filters))
+    answer = engine.query(_sql(asked, span, known, step_ns, names, filters), parameters_of(filters))
     if _are_of_queues(asked) and filters.source is not None:
         answer = answer.slice(0, 0)  # queues know no source
     labels, series_of = _series_of(answer, names)
     _check_size(len(labels) * len(asked), end - first)
     if not labels and not names:
         labels = [{}]
-    empty = _unheard(engine, asked, span, steps, end - first)
+    empty = _unheard(engine, asked, span, step_ns, (first, end))
     at = (series_of, answer.column("step").to_numpy() - first)
     series = []
     for name, what in asked.items():
@@ -137,7 +152,7 @@ def timeseries(
         series += [
             Series(own | told, _told(row, what)) for told, row in zip(labels, table, strict=True)
         ]
-    stamps = [float(number * steps.step_ns / NS_A_SECOND) for number in range(first, end)]
+    stamps = [float(number * step_ns / NS_A_SECOND) for number in range(first, end)]
     return TimeSeries(stamps, series)
 
 
@@ -178,36 +193,53 @@ def _step_ns(from_s: float, to_s: float, step_s: float) -> int:
     return to_ns(step_s)
 
 
+def _kept_step_ns(step_ns: int, kept: Level | None) -> int:
+    """The step, or the next longer one that can be cut from what is kept."""
+    unit_ns = 1 if kept is None else kept.unit_ns
+    return -(-step_ns // unit_ns) * unit_ns
+
+
 def _sql(
-    asked: Mapping[str, Metric], span: Span, steps: Steps, names: Sequence[str], filters: Filters
+    asked: Mapping[str, Metric],
+    span: Span,
+    known: Known,
+    step_ns: int,
+    names: Sequence[str],
+    filters: Filters,
 ) -> str:
+    steps = Steps(step_ns)
     keys = ", ".join(("step", *names))
     values = ", ".join(f"{what.sql} AS value_{name}" for name, what in asked.items())
     if _are_of_queues(asked):
         rows = (
             "(SELECT step, queue, tenant, integration, pipeline, max(backlog_last) AS backlog, "
-            f"max(oldest_age_s_last) AS age FROM {queue_rows(span, filters, steps)} "
+            f"max(oldest_age_s_last) AS age FROM {queue_rows(span, filters, known, steps)} "
             "GROUP BY step, queue, tenant, integration, pipeline)"
         )
         told = " OR ".join(f"{what.field}.1 >= 0" for what in asked.values())
         return f"SELECT {keys}, {values} FROM {rows} WHERE {told} GROUP BY {keys}"
-    rows = f"(SELECT *, {is_end(filters)} AS ends FROM {message_rows(span, filters, steps)})"
+    rows = f"(SELECT *, {is_end(filters)} AS ends FROM {message_rows(span, filters, known, steps)})"
     return f"SELECT {keys}, {values} FROM {rows} GROUP BY {keys}"
 
 
 def _unheard(
-    engine: Engine, asked: Mapping[str, Metric], span: Span, steps: Steps, step_count: int
+    engine: Engine,
+    asked: Mapping[str, Metric],
+    span: Span,
+    step_ns: int,
+    bounds: tuple[int, int],
 ) -> NDArray[np.float64]:
     """What a count is where it has no rows: NaN for unknown, 0 where others were seen."""
+    first_step, end_step = bounds
+    step_count = end_step - first_step
     values = np.full(step_count, np.nan)
     if any(what.is_count for what in asked.values()):
-        first_step = span.from_ns // steps.step_ns
         minutes = seen_minutes(engine, *span.touched_minutes)
         for offset in (0, 59):  # a step longer than a minute is seen by either end of it
-            at = (minutes * 60 + offset) * NS_A_SECOND // steps.step_ns - first_step
+            at = (minutes * 60 + offset) * NS_A_SECOND // step_ns - first_step
             values[at[(at >= 0) & (at < step_count)]] = 0.0
-        if steps.step_ns < 60 * NS_A_SECOND:
-            starts = (first_step + np.arange(step_count)) * steps.step_ns
+        if step_ns < 60 * NS_A_SECOND:
+            starts = (first_step + np.arange(step_count)) * step_ns
             values[np.isin(starts // (60 * NS_A_SECOND), minutes)] = 0.0
     return values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -41,9 +42,23 @@ def tag_array(codes: NDArray[np.int32], words: list[str]) -> pa.DictionaryArray:
     )
 
 
+def pooled_tag(codes: NDArray[np.int32], words: pa.StringArray) -> pa.DictionaryArray:
+    """A tag column whose dictionary may hold words that do not occur."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), words, safe=False)
+
+
 def constant_tag(word: str, row_count: int) -> pa.DictionaryArray:
     """A tag column that says the same in every row."""
-    return tag_array(np.zeros(row_count, np.int32), [word])
+    zeros = _ZEROS if row_count <= len(_ZEROS) else pa.array(np.zeros(row_count, np.int32))
+    return pa.DictionaryArray.from_arrays(zeros[:row_count], _single(word), safe=False)
+
+
+_ZEROS = pa.array(np.zeros(65_536, np.int32))
+
+
+@lru_cache(256)
+def _single(word: str) -> pa.StringArray:
+    return pa.array([word], pa.string())
 
 
 def nullable(values: NDArray[np.float64]) -> pa.Array:

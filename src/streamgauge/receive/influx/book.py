@@ -49,6 +49,7 @@ class Pool:
     def __init__(self) -> None:
         self.words: list[str] = []
         self._codes: dict[str, int] = {}
+        self._array: pa.StringArray = pa.array([], pa.string())
 
     def codes(self, words: Sequence[str]) -> list[int]:
         """The code of each word, new or not."""
@@ -60,6 +61,13 @@ class Pool:
                 self.words.append(word)
             found.append(code)
         return found
+
+    def array(self) -> pa.StringArray:
+        """The words so far."""
+        array = self._array
+        if len(array) < len(self.words):
+            array = self._array = pa.array(self.words.copy(), pa.string())
+        return array
 
 
 def _identity_of(measurement: str, tags: str) -> int:
@@ -131,8 +139,11 @@ class Shelf:
 
     def words(self, kind: SeriesKind, slot: int) -> list[str]:
         """What the codes of that tag column stand for."""
-        pool = self._common[slot - _SLOTS] if slot >= _SLOTS else self._own[kind][slot]
-        return pool.words
+        return self.pool(kind, slot).words
+
+    def pool(self, kind: SeriesKind, slot: int) -> Pool:
+        """The words of that tag column."""
+        return self._common[slot - _SLOTS] if slot >= _SLOTS else self._own[kind][slot]
 
     def identities(self, rows: Rows) -> NDArray[np.uint64]:
         """A hash of each series, the same for the same tags in another order."""

@@ -31,6 +31,7 @@ from streamgauge.receive.schema import (
     QUEUE_SCHEMA,
     constant_tag,
     nullable,
+    pooled_tag,
     tag_array,
 )
 
@@ -38,6 +39,8 @@ Chosen = slice | NDArray[np.int64]
 """Lines: all of them, or these."""
 
 _TWO_53 = 2.0**53
+_FEW_WORDS = 500
+"""So many stand in a body's dictionary, whether they occur or not: finding out takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +153,18 @@ def _tags(
     else:
         used, position = np.unique(code, return_inverse=True)
         series, code = lines.series[used], position.astype(np.int32)
-    arrays = []
-    for slot in slots:
-        codes, words = compact(lines.shelf.codes(series, slot), lines.shelf.words(kind, slot))
-        arrays.append(
-            constant_tag(words[0], len(code)) if len(words) == 1 else tag_array(codes[code], words)
-        )
-    return arrays
+    return [_tag(lines.shelf, kind, slot, series, code) for slot in slots]
+
+
+def _tag(
+    shelf: Shelf, kind: SeriesKind, slot: int, series: Rows, code: NDArray[np.int32]
+) -> pa.DictionaryArray:
+    """One tag column; a few words are given as they are, of many only those that occur."""
+    pool = shelf.pool(kind, slot)
+    word_count = len(pool.words)
+    if word_count == 1:
+        return constant_tag(pool.words[0], len(code))
+    if word_count <= _FEW_WORDS:
+        return pooled_tag(shelf.codes(series, slot)[code], pool.array())
+    codes, words = compact(shelf.codes(series, slot), pool.words)
+    return constant_tag(words[0], len(code)) if len(words) == 1 else tag_array(codes[code], words)

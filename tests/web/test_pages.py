@@ -32,7 +32,15 @@ from streamgauge.web.pages.sentences import habit_words
 from streamgauge.web.ports import Expectation
 
 Make = Callable[..., Site]
-PAGES = ["/", "/customers", "/customers/dunder", "/incidents", "/incidents/inc-errors", "/api/docs"]
+PAGES = [
+    "/",
+    "/customers",
+    "/customers/dunder",
+    "/incidents",
+    "/incidents/inc-errors",
+    "/refused",
+    "/api/docs",
+]
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -89,7 +97,7 @@ def test_every_page_is_reached_from_the_front_page(site: Site) -> None:
 
 
 def test_every_page_is_reached_with_an_empty_store(empty_site: Site) -> None:
-    assert set(walk(empty_site)) == {"/", "/customers", "/incidents", "/api/docs"}
+    assert set(walk(empty_site)) == {"/", "/customers", "/incidents", "/refused", "/api/docs"}
 
 
 def test_links_to_names_of_any_kind_lead_to_their_pages(site_with: Make) -> None:

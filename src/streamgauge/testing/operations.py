@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from streamgauge.model.errors import StoreError
+from streamgauge.model.refusal import Refusal, RefusedLine
 from streamgauge.web.ports import Expectation
 
 
@@ -15,6 +17,9 @@ class FakeOperations:
     per_hour: float | None = 225.0
     strangers: frozenset[str] = frozenset()
     """Customers whose habit is not known yet."""
+    refused: list[Refusal] = field(default_factory=list)
+    lines: list[RefusedLine] | None = field(default_factory=list)
+    """None: the store does not answer."""
 
     def problems(self) -> list[str]:
         """What was told."""
@@ -23,6 +28,17 @@ class FakeOperations:
     def prometheus(self) -> bytes:
         """One metric."""
         return b"# TYPE streamgauge_up gauge\nstreamgauge_up 1\n"
+
+    def refusals(self, tenant: str | None = None) -> list[Refusal]:
+        """Those of one customer, or all."""
+        return [one for one in self.refused if tenant is None or one.tenant == tenant]
+
+    def refused_lines(self, tenant: str | None, since_s: float, limit: int) -> list[RefusedLine]:
+        """What was told."""
+        if self.lines is None:
+            raise StoreError("the engine refused", permanent=False)
+        found = [line for line in self.lines if tenant is None or line.tenant == tenant]
+        return [line for line in found if line.at >= since_s][:limit]
 
     def expectation(self, tenant: str) -> Expectation | None:
         """The same for everyone whose habit is known."""

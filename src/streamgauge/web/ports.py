@@ -8,6 +8,7 @@ from typing import Protocol
 
 from streamgauge.model.incident import Incident
 from streamgauge.model.notification import Notification
+from streamgauge.model.refusal import Refusal, RefusedLine
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.model.words import IncidentState
 
@@ -101,6 +102,18 @@ class Operations(Protocol):
 
     def prometheus(self) -> bytes:
         """Our own metrics in Prometheus' text format 0.0.4."""
+        ...
+
+    def refusals(self, tenant: str | None = None) -> list[Refusal]:
+        """What was refused in the last day, of one customer or of all; most lines first."""
+        ...
+
+    def refused_lines(self, tenant: str | None, since_s: float, limit: int) -> list[RefusedLine]:
+        """Lines that were refused for good since an instant (epoch seconds), newest first.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
         ...
 
     def expectation(self, tenant: str) -> Expectation | None:

@@ -18,6 +18,7 @@ from streamgauge.web.pages.figures import knows_queues, tiles_of
 from streamgauge.web.pages.front import EVERYONE, Page, by_gravity, count_customers, newest
 from streamgauge.web.pages.sentences import customer_verdict, habit_words
 from streamgauge.web.pages.windows import ask_figures, hour_to
+from streamgauge.web.refusals import ask_refusals, refused_sentence
 from streamgauge.web.templating import render
 
 PAGE_SIZE = 100
@@ -71,13 +72,13 @@ def customer_page(sources: Sources) -> Page:
 
 
 async def gather(sources: Sources, tenant: str) -> dict[str, Any]:
-    """Everything about one customer: five questions at once.
+    """Everything about one customer: six questions at once.
 
     Raises:
-        NotFound: never seen, and nothing was ever open about it.
+        NotFound: never seen, not even refused, and nothing was ever open about it.
     """
     now_s, filters = sources.clock.now(), Filters(tenant=tenant)
-    (figures, window), flows, incidents, history, expectation = await asyncio.gather(
+    (figures, window), flows, incidents, history, expectation, refusals = await asyncio.gather(
         ask_figures(sources, now_s, filters),
         ask_flows(
             sources, hour_to(now_s), ["source", "integration"], "errors", FLOWS_SHOWN, filters
@@ -85,8 +86,9 @@ async def gather(sources: Sources, tenant: str) -> dict[str, Any]:
         ask_open(sources, now_s),
         in_thread(lambda: sources.incidents.list_incidents(None, tenant, 50)),
         in_thread(lambda: sources.operations.expectation(tenant)),
+        ask_refusals(sources, tenant),
     )
-    if not flows and not history:
+    if not flows and not history and not refusals:
         raise NotFound(f"No customer {tenant!r} was ever seen: /customers lists those that were")
     open_here = by_gravity(concerning(incidents, filters))
     last_seen_at = newest(flows)
@@ -96,6 +98,7 @@ async def gather(sources: Sources, tenant: str) -> dict[str, Any]:
         "tenant": tenant,
         "verdict": customer_verdict(open_here, last_seen_at, now_s),
         "last_seen_at": last_seen_at,
+        "refused": refused_sentence(refusals, now_s),
         "habit": habit_words(expectation),
         "tiles": tiles_of(figures, now_s, with_queues=with_queues),
         "window": window,

@@ -249,7 +249,7 @@ class Store:
 
     def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
         """See `queries.overview`."""
-        return queries.overview(self._engine, self._known(), from_s, to_s, filters, self._capacity)
+        return queries.overview(self._asked(), self._known(), from_s, to_s, filters, self._capacity)
 
     def timeseries(
         self,
@@ -262,7 +262,7 @@ class Store:
     ) -> TimeSeries:
         """See `queries.timeseries`."""
         return queries.timeseries(
-            self._engine, self._known(), metric, from_s, to_s, step_s, by, filters
+            self._asked(), self._known(), metric, from_s, to_s, step_s, by, filters
         )
 
     def flows(
@@ -275,9 +275,7 @@ class Store:
         filters: Filters,
     ) -> list[FlowRow]:
         """See `queries.flows`."""
-        return queries.flows(
-            self._engine, self._known(), from_s, to_s, by, sort, limit, filters
-        )
+        return queries.flows(self._asked(), self._known(), from_s, to_s, by, sort, limit, filters)
 
     def _known(self) -> Known:
         """What questions have to know of the levels; taken before each of them."""
@@ -285,7 +283,7 @@ class Store:
 
     def refused_lines(self, tenant: str | None, since_s: float, limit: int) -> list[RefusedLine]:
         """See `queries.refused_lines`."""
-        return queries.refused_lines(self._engine, tenant, since_s, limit)
+        return queries.refused_lines(self._asked(), tenant, since_s, limit)
 
     def lag(self) -> Lag:
         """What is acknowledged and not yet queryable."""
@@ -311,15 +309,11 @@ class Store:
             StoreError: the engine refused, or inserting stands still.
         """
         writer = self._opened_writer()
-        if not writer.inserting.acquire(timeout=HISTORY_PATIENCE_S):
-            raise StoreError(
-                f"the history cannot be read: {writer.problem or 'inserting takes too long'}",
-                permanent=False,
-            )
+        self._hold_inserting(writer)
         try:
-            past = queries.history(self._engine, self._known(), until_s)
+            past = queries.history(self._asked(), self._known(), until_s)
             ahead = queries.minutes_between(
-                self._engine,
+                self._asked(),
                 math.ceil(until_s / 60),
                 math.ceil((self._clock.now() + AHEAD_S) / 60) + 1,
             )

@@ -88,6 +88,12 @@ class Writer:
             StoreError: the engine refused.
         """
         self._attempts.is_patient = False
+        try:
+            self._replay_begun()
+        finally:
+            self._attempts.is_patient = True
+
+    def _replay_begun(self) -> None:
         if self._pending.has_begun:
             self._settle()
         while border := self._journal.known_border():
@@ -96,14 +102,19 @@ class Writer:
             if entries and self._build(entries, made):
                 self._insert_segments(made, border.token)
             self._journal.finish(border.last_seq)
-        self._attempts.is_patient = True
 
-    def start(self) -> None:
-        """Begin to insert."""
+    def start(self, begin: Callable[[], None] | None = None) -> None:
+        """Begin to insert; first `begin` is run in the writer's thread, until it succeeds."""
         self._is_stopping = False
         self._attempts.start()
-        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(begin,), name="store-writer", daemon=True
+        )
         self._thread.start()
+
+    def wake(self) -> None:
+        """Try at once what failed: the engine is there again."""
+        self._attempts.wake()
 
     def stop(self) -> None:
         """End after the segment in hand; what is left stays in the journal."""
@@ -154,8 +165,10 @@ class Writer:
                 raise StoreError("the store is closing", permanent=False)
             yield
 
-    def _run(self) -> None:
+    def _run(self, begin: Callable[[], None] | None) -> None:
         try:
+            if begin is not None and not self._attempts.until_done(begin):
+                return
             while not self._is_stopping:
                 entries = self._next_segment()
                 with self.inserting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -19,6 +20,7 @@ RETAIN_EVERY_S = 3600.0
 KEEP_SERIES_EVERY_S = 300.0
 KEEP_REFUSALS_EVERY_S = 30.0
 TELL_EVERY_S = 5.0
+TEND_EVERY_S = 5.0
 
 
 def cares(
@@ -30,6 +32,7 @@ def cares(
         _keep(known.save, KEEP_SERIES_EVERY_S),
         _keep(refusals.save, KEEP_REFUSALS_EVERY_S),
         _tell(ProblemLog(store.problems)),
+        _tend(store),
     ]
 
 
@@ -48,6 +51,14 @@ async def _keep(save: Callable[[], None], every_s: float) -> None:
     while True:
         await asyncio.sleep(every_s)
         await asyncio.to_thread(save)
+
+
+async def _tend(store: Store) -> None:
+    """Look for damaged data files, and put back what was set aside when somebody wants it."""
+    while True:
+        with contextlib.suppress(StoreError):  # `/ready` says it; the next look may go better
+            await asyncio.to_thread(store.tend)
+        await asyncio.sleep(TEND_EVERY_S)
 
 
 async def _tell(problems: ProblemLog) -> None:

@@ -6,7 +6,6 @@ It only wires the parts: journal, writer, feed and queries.
 from __future__ import annotations
 
 import math
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,18 +18,21 @@ from streamgauge.model.feed import Delta, History
 from streamgauge.model.refusal import RefusedLine
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.store import queries
+from streamgauge.store.address import is_embedded
+from streamgauge.store.brokenparts import BrokenParts
+from streamgauge.store.diskstate import DiskState
 from streamgauge.store.durability import set_durability
 from streamgauge.store.engine import Engine
 from streamgauge.store.feed import FeedBuffer
 from streamgauge.store.intake import body_of
 from streamgauge.store.journal import Journal
-from streamgauge.store.journalfiles import disk_error
 from streamgauge.store.kept import KeptFrom, Known
 from streamgauge.store.levels import MESSAGES, MINUTE, NS_A_HOUR
 from streamgauge.store.lock import FolderLock
 from streamgauge.store.migrate import migrate
 from streamgauge.store.numbers import numbers
 from streamgauge.store.pending import Pending
+from streamgauge.store.restoring import restore
 from streamgauge.store.retention import Retention, retain
 from streamgauge.store.retrykeys import RetryKeys, digest
 from streamgauge.store.scratch import Scratch
@@ -41,8 +43,6 @@ from streamgauge.store.writer import Writer
 
 AHEAD_S = 3600.0
 """How far ahead of our clock a line may be stamped (DESIGN section 4)."""
-ROOM_BYTES = 1024**2
-"""A disk that was full has room again with so much free."""
 CLOSING_LOOK_S = 1.0
 """The end does not wait longer for an engine that refuses: its lines are safe in the journal."""
 HISTORY_PATIENCE_S = 60.0
@@ -83,7 +83,10 @@ class Store:
         )
         self._journal: Journal | None = None
         self._writer: Writer | None = None
-        self._disk_problem = ""
+        self._disk = DiskState(data_dir)
+        self._broken = BrokenParts(self._engine)
+        self._is_local = url is None or is_embedded(url)
+        self._closed_because = "the store is not open"
         self._replayed_seq = 0
         self._ready = threading.Event()
         """Set while the engine can be asked."""
@@ -102,8 +105,8 @@ class Store:
             ConfigError: another process uses the folder.
             StoreError: the folder or the engine cannot be used; says what to do.
         """
-        self._lock.acquire()
         try:
+            self._lock.acquire()
             self._scratch.take()
             if is_patient:
                 self._engine.suspend(STARTING)
@@ -117,7 +120,9 @@ class Store:
             if not is_patient:
                 self._make_ready()
             self._writer.start(self._make_ready if is_patient else None)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, StoreError):
+                self._closed_because = str(error)
             self._release()
             raise
 
@@ -223,9 +228,9 @@ class Store:
         try:
             is_new = journal.append(body)
         except StoreError as error:
-            self._disk_problem = str(error)
+            self._disk.failed(error)
             raise
-        self._disk_problem = ""
+        self._disk.worked()
         return is_new
 
     def knows(self, retry_key: bytes) -> bool:
@@ -364,8 +369,8 @@ class Store:
     def problems(self) -> list[str]:
         """Reasons for not being ready, for people; empty: writes and queries are served."""
         if self._writer is None or self._journal is None:
-            return ["the store is not open"]
-        found = [self._journal.problem() or self._disk_trouble(), self._insert_problem()]
+            return [self._closed_because]
+        found = [self._journal.problem() or self._disk.problem(), self._insert_problem()]
         if self._journal.done_seq < self._replayed_seq:
             found.append("lines of the last run are still being read back from the journal")
         return [problem for problem in found if problem]
@@ -387,14 +392,21 @@ class Store:
             raise StoreError(self._insert_problem() or STARTING, permanent=False)
         return self._engine
 
-    def _disk_trouble(self) -> str:
-        try:
-            has_room = shutil.disk_usage(self._data_dir).free > ROOM_BYTES
-        except OSError as error:
-            return str(disk_error(error, self._data_dir))
-        if has_room:
-            self._disk_problem = ""
-        return self._disk_problem
+    def notices(self) -> list[str]:
+        """What somebody has to look at while all is served, for people: damage, set-aside rows."""
+        damage = self._journal.damage.notice() if self._journal is not None else ""
+        return [told for told in (damage, self._aside.notice(), *self._broken.notices()) if told]
+
+    def tend(self) -> None:
+        """Look for damage in the engine's files, and put back what is wanted; every few seconds.
+
+        Raises:
+            StoreError: the engine or the disk refused.
+        """
+        if self._journal is not None and self._ready.is_set():
+            restore(self._aside, self._engine, self._journal, self._clock.now())
+            if self._is_local:
+                self._broken.look()
 
     def stats(self) -> dict[str, float]:
         """Numbers about the store itself, for `/metrics`."""
@@ -404,10 +416,10 @@ class Store:
 
     def _opened_journal(self) -> Journal:
         if self._journal is None:
-            raise StoreError("the store is not open", permanent=False)
+            raise StoreError(self._closed_because, permanent=False)
         return self._journal
 
     def _opened_writer(self) -> Writer:
         if self._writer is None:
-            raise StoreError("the store is not open", permanent=False)
+            raise StoreError(self._closed_because, permanent=False)
         return self._writer

@@ -14,6 +14,7 @@ class FakeOperations:
     """As `web.ports.Operations`."""
 
     told_problems: list[str] = field(default_factory=list)
+    told_notices: list[str] = field(default_factory=list)
     per_hour: float | None = 225.0
     strangers: frozenset[str] = frozenset()
     """Customers whose habit is not known yet."""
@@ -24,6 +25,10 @@ class FakeOperations:
     def problems(self) -> list[str]:
         """What was told."""
         return self.told_problems
+
+    def notices(self) -> list[str]:
+        """What was told."""
+        return self.told_notices
 
     def prometheus(self) -> bytes:
         """One metric."""

@@ -100,6 +100,10 @@ class Operations(Protocol):
         """Why writes and queries are not served yet, in words; empty when they are."""
         ...
 
+    def notices(self) -> list[str]:
+        """What somebody has to look at while all is served, in words: damage, set-aside rows."""
+        ...
+
     def prometheus(self) -> bytes:
         """Our own metrics in Prometheus' text format 0.0.4."""
         ...

@@ -18,9 +18,10 @@ def probe_routes(sources: Sources) -> list[BaseRoute]:
 
     async def ready(_: Request) -> Response:
         problems = sources.operations.problems()
-        if problems:
-            return JSONResponse({"status": "not ready", "reasons": problems}, status_code=503)
-        return JSONResponse({"status": "ready", "reasons": []})
+        notices = await in_thread(sources.operations.notices)
+        status = "not ready" if problems else "ready"
+        content = {"status": status, "reasons": problems, "notices": notices}
+        return JSONResponse(content, status_code=503 if problems else 200)
 
     async def metrics(_: Request) -> Response:
         text = await in_thread(sources.operations.prometheus)

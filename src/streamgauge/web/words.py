@@ -22,6 +22,8 @@ HEALTH: dict[Health, Sign] = {
     Health.DOWN: Sign("Down", "bad", "cross"),
     Health.UNKNOWN: Sign("Unknown", "muted", "question"),
 }
+NOT_READY = Sign("Not ready", "bad", "alert")
+NEEDS_A_LOOK = Sign("Needs a look", "warn", "info")
 QUIET = Sign("Quiet", "muted", "pause")
 """No message of late, and nothing is open about it."""
 

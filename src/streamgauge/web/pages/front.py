@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from streamgauge.model.errors import StoreError
 from streamgauge.model.views import Filters, FlowRow
 from streamgauge.web.answers import Sources, ask_flows, ask_open, in_thread
 from streamgauge.web.pages.charts import hour_charts
@@ -28,9 +29,23 @@ def front_page(sources: Sources) -> Page:
     """`/`."""
 
     async def page(request: Request) -> Response:
-        return render(request, "front.html", await gather(sources, request))
+        own = await ask_own(sources)
+        try:
+            told = await gather(sources, request)
+        except StoreError as error:
+            own["problems"] = own["problems"] or [str(error)]
+            return render(request, "trouble.html", {"now": sources.clock.now(), **own}, status=503)
+        return render(request, "front.html", {**told, **own})
 
     return page
+
+
+async def ask_own(sources: Sources) -> dict[str, list[str]]:
+    """What is wrong with streamgauge itself."""
+    problems, notices = await asyncio.gather(
+        in_thread(sources.operations.problems), in_thread(sources.operations.notices)
+    )
+    return {"problems": problems, "notices": notices}
 
 
 async def gather(sources: Sources, request: Request) -> dict[str, Any]:

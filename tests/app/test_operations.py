@@ -33,6 +33,7 @@ class FixedWatch:
     """A loop whose last turn failed."""
 
     turns_total, failed_total, last_turn_s, last_error = 9, 1, 0.01, "the database is away"
+    unwatched_flow_count = 0
 
 
 def told(state: State) -> dict[tuple[str, str], float]:

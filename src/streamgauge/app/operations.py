@@ -34,6 +34,7 @@ class SelfCollector:
         values["streamgauge_detect_turns_total"] = self._watch.turns_total
         values["streamgauge_detect_turns_failed_total"] = self._watch.failed_total
         values["streamgauge_detect_turn_seconds"] = self._watch.last_turn_s
+        values["streamgauge_detect_unwatched_flows"] = self._watch.unwatched_flow_count
         values["streamgauge_detect_is_failing"] = float(bool(self._watch.last_error))
         for name, value in values.items():
             yield _metric(name, value)
@@ -70,10 +71,6 @@ class OwnOperations:
     def problems(self) -> list[str]:
         """Why writes and queries are not served, in words; empty when they are."""
         return self._store.problems()
-
-    def notices(self) -> list[str]:
-        """What somebody has to look at while all is served."""
-        return self._store.notices()
 
     def prometheus(self) -> bytes:
         """Our own metrics in Prometheus' text format."""

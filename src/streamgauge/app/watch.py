@@ -82,6 +82,11 @@ class Watch:
         self._judge.detector.observe(delta)
         self._must_learn = False
 
+    @property
+    def unwatched_flow_count(self) -> int:
+        """See `Detector.unwatched_flow_count`."""
+        return self._judge.detector.unwatched_flow_count
+
     def expectation(self, tenant: str) -> Expectation | None:
         """How much a customer usually sends; None until its habit is known."""
         with self._lock:

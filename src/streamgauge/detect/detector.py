@@ -66,6 +66,11 @@ class Detector:
         self._has_started = bool(len(self._sums.take_arrived()))
         self._has_arrived = False
 
+    @property
+    def unwatched_flow_count(self) -> int:
+        """Flows beyond what is watched one by one: they count in their customer as a whole."""
+        return self._levels.unwatched_count
+
     def observe(self, delta: Delta) -> None:
         """Add what was inserted; the order and the size of parts do not matter."""
         late = self._sums.add_minutes(delta.minutes)

@@ -18,6 +18,9 @@ from streamgauge.detect.arrays import Ints, grown
 from streamgauge.detect.flow_numbers import FlowNumbers
 from streamgauge.model.flow import Flow, Scope
 
+MAX_FLOWS_PER_TENANT = 20_000
+MAX_TENANTS = 50_000
+
 
 class Level(IntEnum):
     """What a group stands for."""
@@ -84,9 +87,21 @@ def levels_of(flow: Flow) -> list[Names]:
 
 
 class Levels:
-    """Maps tags to rows, and grows with every flow never seen before."""
+    """Maps tags to rows, and grows with every flow never seen before.
 
-    def __init__(self) -> None:
+    A flow costs some 10 kB of sums and habits. A runaway tag, such as an id sent as integration,
+    makes a flow of every message; so beyond a number of flows a customer's new ones count in the
+    customer as a whole only, and beyond a number of customers in the platform only.
+    """
+
+    def __init__(
+        self, max_flows: int = MAX_FLOWS_PER_TENANT, max_tenants: int = MAX_TENANTS
+    ) -> None:
+        self._max_flows, self._max_tenants = max_flows, max_tenants
+        self._flow_counts: dict[str, int] = {}
+        """By tenant."""
+        self.unwatched_count = 0
+        """Flows that are not watched one by one."""
         self.groups: list[Names] = []
         self.channel_rows: Ints = np.full((64, 3), -1, np.int32)
         """int32 [groups, 3]: the row of each channel, -1 where there is none."""
@@ -144,7 +159,7 @@ class Levels:
         number = len(self.flows)
         self.flows.append(flow)
         channel = channel_of(flow.stage)
-        above = [(names, self._group(names)) for names in levels_of(flow)]
+        above = [(names, self._group(names)) for names in self._watched(flow)]
         self.flow_rows = grown(self.flow_rows, number + 1, 0)
         for place, (_, group) in enumerate(above):
             self.flow_rows[number, place] = self._row(group, channel)
@@ -152,6 +167,19 @@ class Levels:
         for child, parent in _PARENTS:
             if child in by_level and parent in by_level:
                 self.members.setdefault(by_level[parent], {})[by_level[child]] = None
+
+    def _watched(self, flow: Flow) -> list[Names]:
+        """What a new flow counts in; all of its levels, unless there are too many flows already."""
+        names = levels_of(flow)
+        known = self._flow_counts.get(flow.tenant)
+        if known is None and len(self._flow_counts) >= self._max_tenants:
+            self.unwatched_count += 1
+            return [name for name in names if name.level is Level.PLATFORM]
+        self._flow_counts[flow.tenant] = (known or 0) + 1
+        if (known or 0) < self._max_flows:
+            return names
+        self.unwatched_count += 1
+        return [name for name in names if name.level in {Level.TENANT, Level.PLATFORM}]
 
     def _group(self, names: Names) -> int:
         group = self._group_of.get(names)

@@ -21,8 +21,11 @@ app = App(
 )
 config_app = App(name="config", help="Look at the configuration without starting anything.")
 app.command(config_app)
+set_aside_app = App(name="set-aside", help="See what the engine refused, and put it back.")
+app.command(set_aside_app)
 
 ConfigPath = Annotated[Path | None, Parameter(name="--config", help="TOML file with the settings.")]
+DataPath = Annotated[Path | None, Parameter(help="Folder for everything that is kept.")]
 
 
 @app.command
@@ -63,6 +66,22 @@ def check(*, config: ConfigPath = None) -> None:
     print(
         f"the configuration is good: {len(settings.notify)} notifiers, {len(settings.rule)} rules"
     )
+
+
+@set_aside_app.command(name="list")
+def list_set_aside(*, config: ConfigPath = None, data: DataPath = None) -> None:
+    """Say what was set aside, how many rows, since when and why."""
+    from streamgauge.app import set_aside, wiring
+
+    print("\n".join(set_aside.show(wiring.data_folder(_load(config, data=data)))))
+
+
+@set_aside_app.command(name="restore")
+def restore_set_aside(*, config: ConfigPath = None, data: DataPath = None) -> None:
+    """Have all of it inserted again, now that the cause is gone; each row counts once."""
+    from streamgauge.app import set_aside, wiring
+
+    print("\n".join(set_aside.put_back(wiring.data_folder(_load(config, data=data)))))
 
 
 def _load(

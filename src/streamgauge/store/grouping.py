@@ -17,18 +17,29 @@ KEY_LIMIT = 2**46
 
 
 def key_of(
-    table: pa.Table, tag_names: Sequence[str], *integers: Ints, limit: int = KEY_LIMIT
+    table: pa.Table,
+    tag_names: Sequence[str],
+    *integers: Ints,
+    first: Sequence[Ints] = (),
+    limit: int = KEY_LIMIT,
 ) -> Ints:
-    """int64 [n_rows], below `limit`: equal exactly where all the tags and integers are equal."""
-    parts: list[tuple[Ints, int]] = []
+    """int64 [n_rows], below `limit`: equal exactly where all the tags and integers are equal.
+
+    It grows with the integers of `first`, the first of them before the others.
+    """
+    parts = [_part(integer) for integer in first]
     for name in tag_names:
         codes, values = codes_of(table.column(name))
         parts.append((codes.astype(np.int64), max(len(values), 1)))
-    for integer in integers:
-        lowest = int(integer.min()) if len(integer) else 0
-        highest = int(integer.max()) if len(integer) else 0
-        parts.append((integer - lowest, highest - lowest + 1))
+    parts += [_part(integer) for integer in integers]
     return _packed(parts, table.num_rows, limit)
+
+
+def _part(integer: Ints) -> tuple[Ints, int]:
+    """From 0, and how many values there may be."""
+    lowest = int(integer.min()) if len(integer) else 0
+    highest = int(integer.max()) if len(integer) else 0
+    return integer - lowest, highest - lowest + 1
 
 
 def _packed(parts: Iterable[tuple[Ints, int]], row_count: int, limit: int) -> Ints:
@@ -48,6 +59,26 @@ def _packed(parts: Iterable[tuple[Ints, int]], row_count: int, limit: int) -> In
 def _dense(key: Ints) -> tuple[Ints, int]:
     values, dense = np.unique(key, return_inverse=True)
     return dense.astype(np.int64), max(len(values), 1)
+
+
+def grouped(key: Ints) -> tuple[Ints, Ints, Ints]:
+    """Sort by `key` (int64 [n_rows], not negative), rows with equal keys in their order.
+
+    Returns:
+        The rows in order [n_rows]; where each group begins in that order, and its key [n_groups].
+
+    Positions are put behind the keys in one integer: sorting integers by themselves takes a
+    fraction of the time of sorting positions by them. Keys too large for that are numbered first.
+    """
+    bits = len(key).bit_length()
+    values = None
+    if len(key) and int(key.max()) >> (63 - bits):
+        values, key = np.unique(key, return_inverse=True)
+    packed = np.sort((key << bits) | np.arange(len(key)))
+    order, ordered = packed & ((1 << bits) - 1), packed >> bits
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(key)])
+    found = ordered[starts]
+    return order, starts, found if values is None else values[found]
 
 
 def take_tags(table: pa.Table, names: Sequence[str], rows: Ints) -> dict[str, pa.Array]:

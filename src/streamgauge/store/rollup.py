@@ -13,88 +13,65 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from streamgauge.store import columns
-from streamgauge.store.grouping import Ints, key_of, take_tags
+from streamgauge.store.grouping import Ints, grouped, key_of, take_tags
 from streamgauge.store.histogram import bucket_of
 from streamgauge.store.levels import NS_A_MINUTE
+from streamgauge.store.rawrows import OrderedMessages
 
+_LOWEST_BUCKET, _BUCKET_BITS = -32_768, 16
 EXTREMES = ("latency_min", "latency_max", "queue_min", "queue_max")
 """Seconds, to 7 digits; infinite where no duration was told."""
 
 
-def minute_rows(messages: pa.Table) -> pa.Table:
-    """`messages` (joined) summed by flow, outcome, reason and minute: table `minute`."""
-    time_ns = messages.column("time_ns").to_numpy()
-    minute = time_ns // NS_A_MINUTE
-    key = key_of(messages, columns.MINUTE_KEY, minute)
-    count = messages.column("count").to_numpy()
-    latency_s = messages.column("latency_s").to_numpy()
-    queue_s = messages.column("queue_s").to_numpy()
-    sums = (
-        pl.DataFrame(
-            {
-                "key": key,
-                "row": np.arange(len(key)),
-                "count": count,
-                "bytes": messages.column("bytes").to_numpy(),
-                "time_ns": time_ns,
-                **_bounds("latency", latency_s),
-                **_bounds("queue", queue_s),
-            }
-        )
-        .group_by("key")
-        .agg(
-            pl.col("row").first(),
-            pl.col("count", "bytes").sum(),
-            pl.col("latency_min", "queue_min").min(),
-            pl.col("latency_max", "queue_max").max(),
-            pl.col("time_ns").max().alias("last_ns"),
-            pl.col("time_ns").min().alias("first_ns"),
-        )
-        .sort("key")
-    )
-    rows, keys = sums["row"].to_numpy(), sums["key"].to_numpy()
+def minute_rows(messages: OrderedMessages) -> pa.Table:
+    """`messages` summed by flow, outcome, reason and minute: table `minute`, in their order."""
+    rows, starts = messages.rows, messages.starts
+    time_ns = rows.column("time_ns").to_numpy()
+    count = rows.column("count").to_numpy()
+    latency_s = rows.column("latency_s").to_numpy()
+    queue_s = rows.column("queue_s").to_numpy()
     return pa.table(
         {
-            "minute": minute[rows],
-            **take_tags(messages, columns.MINUTE_KEY, rows),
-            "count": sums["count"].to_numpy(),
-            "bytes": sums["bytes"].to_numpy(),
-            "latency_hist": _histograms(latency_s, key, count, keys),
-            "queue_hist": _histograms(queue_s, key, count, keys),
-            **{name: sums[name].to_numpy() for name in EXTREMES},
-            "last_ns": sums["last_ns"].to_numpy(),
-            "first_ns": sums["first_ns"].to_numpy(),
+            "minute": time_ns[starts] // NS_A_MINUTE,
+            **take_tags(rows, columns.MINUTE_KEY, starts),
+            "count": np.add.reduceat(count, starts),
+            "bytes": np.add.reduceat(rows.column("bytes").to_numpy(), starts),
+            "latency_hist": histograms(latency_s, starts, count),
+            "queue_hist": histograms(queue_s, starts, count),
+            **_extremes("latency", latency_s, starts),
+            **_extremes("queue", queue_s, starts),
+            "last_ns": np.maximum.reduceat(time_ns, starts),
+            "first_ns": np.minimum.reduceat(time_ns, starts),
         }
     )
 
 
-def _bounds(name: str, durations_s: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
-    """What the shortest and longest are found of; where none is told, it is neither."""
-    is_told = ~np.isnan(durations_s)
+def _extremes(
+    name: str, durations_s: NDArray[np.float64], starts: Ints
+) -> dict[str, NDArray[np.float32]]:
+    """The shortest and the longest of each group; infinite where none is told."""
+    is_none = np.isnan(durations_s)
     short = durations_s.astype(np.float32)
     return {
-        f"{name}_min": np.where(is_told, short, np.float32(np.inf)),
-        f"{name}_max": np.where(is_told, short, np.float32(-np.inf)),
+        f"{name}_min": np.minimum.reduceat(np.where(is_none, np.float32(np.inf), short), starts),
+        f"{name}_max": np.maximum.reduceat(np.where(is_none, np.float32(-np.inf), short), starts),
     }
 
 
-def _histograms(
-    durations_s: NDArray[np.float64], key: Ints, weights: NDArray[np.uint64], keys: Ints
+def histograms(
+    durations_s: NDArray[np.float64], starts: Ints, weights: NDArray[np.uint64]
 ) -> pa.MapArray:
-    """One map of bucket to messages for each of `keys` (ascending), of the rows with that key."""
-    is_told = ~np.isnan(durations_s)
-    packed = (key[is_told] << 16) + (bucket_of(durations_s[is_told]).astype(np.int64) + 32_768)
-    sums = (
-        pl.DataFrame({"packed": packed, "weight": weights[is_told]})
-        .group_by("packed")
-        .agg(pl.col("weight").sum())
-        .sort("packed")
+    """One map of bucket to messages for each group of rows; a group ends where the next starts."""
+    rows = np.flatnonzero(~np.isnan(durations_s))
+    buckets = bucket_of(durations_s[rows]).astype(np.int64) - _LOWEST_BUCKET
+    group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(durations_s))))
+    order, first, key = grouped((group[rows] << _BUCKET_BITS) + buckets)
+    sums = np.add.reduceat(weights[rows[order]], first) if len(first) else weights[:0]
+    offsets = np.searchsorted(key >> _BUCKET_BITS, np.arange(len(starts) + 1))
+    told = ((key & ((1 << _BUCKET_BITS) - 1)) + _LOWEST_BUCKET).astype(np.int16)
+    return pa.MapArray.from_arrays(
+        pa.array(offsets, pa.int32()), pa.array(told), pa.array(sums, pa.uint64())
     )
-    packed = sums["packed"].to_numpy()
-    starts = np.searchsorted(packed >> 16, keys)
-    offsets = np.append(starts, len(packed)).astype(np.int32)
-    buckets = ((packed & 0xFFFF) - 32_768).astype(np.int16)
-    return pa.MapArray.from_arrays(offsets, pa.array(buckets), pa.array(sums["weight"].to_numpy()))
 
 
 def last_seen_rows(minutes: pa.Table) -> pa.Table:

@@ -11,6 +11,7 @@ from streamgauge.model.feed import Delta
 from streamgauge.store import columns
 from streamgauge.store.pointrollup import point_minute_rows
 from streamgauge.store.queuerollup import queue_delta_rows, queue_minute_rows
+from streamgauge.store.rawrows import order_messages, raw_rows
 from streamgauge.store.records import Body
 from streamgauge.store.rollup import last_seen_rows, minute_rows, seen_rows
 
@@ -29,15 +30,22 @@ class Segment:
 
 def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
     """Join bodies (with their sequence numbers); the same bodies give the same segment."""
-    messages = columns.join([body.messages for _, body in bodies], columns.MESSAGES)
+    joined = columns.join([body.messages for _, body in bodies], columns.MESSAGES)
+    ordered = order_messages(joined)
+    messages = ordered.rows
     queue = _numbered([(seq, body.queue) for seq, body in bodies], columns.QUEUE)
     points = _numbered([(seq, body.points) for seq, body in bodies], columns.POINTS)
     rejected = _batched([(seq, body.rejected) for seq, body in bodies])
     seen = seen_rows(messages, queue, points)
-    tables = {"messages": messages, "queue": queue, "points": points, "rejected": rejected}
+    tables = {
+        "messages": raw_rows(messages),
+        "queue": queue,
+        "points": points,
+        "rejected": rejected,
+    }
     minutes, queues = columns.MINUTES.empty_table(), columns.QUEUES.empty_table()
     if messages.num_rows:
-        summed = minute_rows(messages)
+        summed = minute_rows(ordered)
         tables["minute"] = summed
         tables["last_seen"] = last_seen_rows(summed)
         minutes = summed.select(columns.MINUTES.names).cast(columns.MINUTES)

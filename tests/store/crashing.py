@@ -20,7 +20,10 @@ from streamgauge.store import Store, StoreSettings, columns
 LINES = 500
 NOW = 1_764_000_000
 SETTINGS = StoreSettings(
-    segment_max_lines=5_000, segment_max_wait_s=0.01, journal_file_max_bytes=200_000
+    segment_max_lines=5_000,
+    segment_max_wait_s=0.01,
+    journal_file_max_bytes=200_000,
+    rollup_wait_s=0.05,
 )
 
 

@@ -47,14 +47,17 @@ def test_every_acknowledged_line_is_stored_once_after_each_of_several_kills(tmp_
         assert (
             counts(store, "SELECT tenant, count() AS n FROM messages GROUP BY tenant") == expected
         )
-        assert (
-            counts(store, "SELECT tenant, sum(count) AS n FROM minute GROUP BY tenant") == expected
-        )
+        assert store.settle(60)
         histogram = "sum(arraySum(mapValues(latency_hist)))"
-        assert (
-            counts(store, f"SELECT tenant, {histogram} AS n FROM minute GROUP BY tenant")
-            == expected
-        )
+        for level in ("minute", "hour", "day"):
+            for total in ("sum(count)", histogram):
+                sql = f"SELECT tenant, {total} AS n FROM {level} GROUP BY tenant"
+                assert counts(store, sql) == expected, level
+            # One queue's line in each body, all with one time stamp: the last one holds.
+            backlog = f"SELECT 'q' AS tenant, max(backlog_last).3 AS n FROM queue_{level}"
+            assert counts(store, backlog) == {"q": next_number}, level
+            fields = f"SELECT field AS tenant, max(last).3 AS n FROM point_{level} GROUP BY field"
+            assert counts(store, fields) == {"backlog": next_number}, level
         assert counts(store, "SELECT 'q' AS tenant, count() AS n FROM queue") == {
             "q": next_number + 1
         }

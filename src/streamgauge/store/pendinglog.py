@@ -181,7 +181,7 @@ def _next_frame(stream: BinaryIO) -> tuple[_Kind, bytes] | None:
 
 def _take(content: Content, kind: _Kind, payload: bytes) -> None:
     if kind is _Kind.SUMMED:
-        content.summed = payload.decode().split()
+        content.summed = payload.decode().splitlines()
     elif kind is _Kind.FLUSH:
         content.flush_token = payload.decode()
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -91,8 +91,14 @@ def state(tmp_path: Path, clock: SimulatedClock) -> Iterator[State]:
     state.close()
 
 
-def make_watch(feed: ListFeed, state: State, clock: SimulatedClock) -> Watch:
-    return Watch(feed, Judge(Detector()), state, Router([Recipient("log")]), clock, tick_s=10.0)
+def make_watch(
+    feed: ListFeed,
+    state: State,
+    clock: SimulatedClock,
+    waiting_since: Callable[[], float | None] = lambda: None,
+) -> Watch:
+    router = Router([Recipient("log")])
+    return Watch(feed, Judge(Detector()), state, router, clock, 10.0, waiting_since)
 
 
 def three_days_with_a_silence() -> Delta:
@@ -183,3 +189,33 @@ def test_what_could_not_be_kept_is_decided_again(state: State, clock: SimulatedC
     assert state.list_incidents() == []
     settle(watch, clock)
     assert [one.scope.tenant for one in state.list_incidents()] == [SILENT]
+
+
+def test_lines_that_wait_for_the_engine_are_neither_silence_nor_blindness(
+    state: State, clock: SimulatedClock
+) -> None:
+    feed, waiting_since = ListFeed(), [clock.now()]
+    watch = make_watch(feed, state, clock, lambda: waiting_since[0])
+    feed.waiting = [delta(range(START, START + MINUTES), TENANTS)]
+    watch.turn()
+    for _ in range(6 * 60):
+        clock.advance(10)
+        watch.turn()
+    assert state.list_incidents() == []
+
+    late = delta(range(START + MINUTES, START + MINUTES + 60), TENANTS)
+    feed.waiting, waiting_since[0] = [late], None  # type: ignore[call-overload]
+    settle(watch, clock)
+    assert state.list_incidents() == [], "it has caught up"
+
+
+def test_nothing_that_comes_is_blindness_also_while_the_engine_is_away(
+    state: State, clock: SimulatedClock
+) -> None:
+    feed = ListFeed()
+    watch = make_watch(feed, state, clock, lambda: None)
+    feed.waiting = [delta(range(START, START + MINUTES), TENANTS)]
+    for _ in range(6 * 60):
+        watch.turn()
+        clock.advance(10)
+    assert [one.kind for one in state.list_incidents()] == [Kind.BLIND]

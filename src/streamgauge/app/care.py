@@ -17,6 +17,7 @@ from streamgauge.store import Store
 log = structlog.get_logger()
 
 RETAIN_EVERY_S = 3600.0
+RETAIN_AGAIN_S = 60.0
 KEEP_SERIES_EVERY_S = 300.0
 KEEP_REFUSALS_EVERY_S = 30.0
 TELL_EVERY_S = 5.0
@@ -42,8 +43,10 @@ async def _retain(store: Store) -> None:
         try:
             await asyncio.to_thread(store.retain)
         except StoreError as error:
-            log.warning("old data could not be dropped; tried again in an hour", error=str(error))
-        await asyncio.sleep(RETAIN_EVERY_S)
+            log.warning("old data could not be dropped; tried again in a minute", error=str(error))
+            await asyncio.sleep(RETAIN_AGAIN_S)
+        else:
+            await asyncio.sleep(RETAIN_EVERY_S)
 
 
 async def _keep(save: Callable[[], None], every_s: float) -> None:

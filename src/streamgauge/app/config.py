@@ -114,7 +114,10 @@ class Store(Section):
     """The engine and the journal before it."""
 
     url: str | None = None
-    """`chdb:///absolute/folder`; default: DATA/store."""
+    """`chdb:///absolute/folder`, or `clickhouse://user:password@host:port/database`; default:
+    DATA/store."""
+    engine_process: bool = True
+    """The embedded engine runs in a process of its own: receiving goes on when it ends or hangs."""
     fsync: bool = False
     """Acknowledge only what has reached the disk: also survives a power cut, and costs time."""
     journal: Size = 2_000_000_000

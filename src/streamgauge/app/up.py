@@ -1,8 +1,9 @@
 """`streamgauge up`: what starts, in which order, and how it ends.
 
-Start: the address is proven free → the data folder is locked, the engine opened, the journal
-replayed → the state's database migrated → detection learns from history → the loops → the server.
-The end is the same backwards, so that nothing is taken in that could not be kept.
+Start: the address is proven free → the data folder is locked, the journal read, the engine started
+→ the state's database migrated → the loops → the server. What needs the engine waits for it in its
+own loop: inserting, and detection, which learns from history first. The end is the same backwards,
+so that nothing is taken in that could not be kept.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from streamgauge.app import wiring
 from streamgauge.app.auth import TokenGate
 from streamgauge.app.care import cares
 from streamgauge.app.configuration import Configuration
+from streamgauge.app.engine import open_store
 from streamgauge.app.judge import Judge
 from streamgauge.app.kept_refusals import KeptRefusals
 from streamgauge.app.known_series import KnownSeries
@@ -69,11 +71,7 @@ def run(configuration: Configuration) -> None:
     _make_folder(folder)
     clock = SystemClock()
     with ExitStack() as stack:
-        store = Store(
-            wiring.store_url(configuration), folder, clock, wiring.store_settings(configuration)
-        )
-        store.open()
-        stack.callback(store.close)
+        store = open_store(configuration, clock, stack)
         state = State(wiring.state_url(configuration), clock)
         state.open()
         stack.callback(state.close)
@@ -86,7 +84,6 @@ def run(configuration: Configuration) -> None:
             keeper.load()
             stack.callback(keeper.save)
         watch = _watch(configuration, store, state, clock)
-        watch.learn()
         parts = Parts(store, state, watch, clock, gates, keepers)
         asyncio.run(_serve(configuration, parts, (host, port)))
     log.info("streamgauge has stopped")
@@ -115,7 +112,7 @@ def _watch(configuration: Configuration, store: Store, state: State, clock: Cloc
     detector = Detector(wiring.expectations(configuration))
     judge = Judge(detector, wiring.rules(configuration), store)
     router = wiring.router(configuration)
-    return Watch(store, judge, state, router, clock, configuration.detect.tick)
+    return Watch(store, judge, state, router, clock, configuration.detect.tick, store.waiting_since)
 
 
 async def _serve(configuration: Configuration, parts: Parts, address: tuple[str, int]) -> None:

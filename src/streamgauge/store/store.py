@@ -88,6 +88,7 @@ class Store:
         self._is_local = url is None or is_embedded(url)
         self._closed_because = "the store is not open"
         self._replayed_seq = 0
+        self._engine_starts = 0
         self._ready = threading.Event()
         """Set while the engine can be asked."""
 
@@ -139,6 +140,7 @@ class Store:
     def engine_found(self, url: str) -> None:
         """The engine answers at `url`: whatever waits for it goes on."""
         self._engine.move_to(url)
+        self._engine_starts += 1
         if self._writer is not None:
             self._writer.wake()
 
@@ -298,6 +300,10 @@ class Store:
         seconds = max(self._clock.now() - oldest, 0.0) if oldest is not None else 0.0
         return Lag(lines=lines, seconds=seconds)
 
+    def waiting_since(self) -> float | None:
+        """When the oldest line came that is not queryable, epoch seconds; None: none waits."""
+        return self._opened_journal().oldest_received_at()
+
     # -- detection's feed ---------------------------------------------------------------------
 
     def take(self) -> Delta | None:
@@ -412,7 +418,10 @@ class Store:
         """Numbers about the store itself, for `/metrics`."""
         if self._writer is None or self._journal is None:
             return {}
-        return numbers(self._journal, self._writer, self._feed, self._aside)
+        return numbers(self._journal, self._writer, self._feed, self._aside) | {
+            "engine_is_away": float(bool(self._engine.problem)),
+            "engine_starts_total": float(self._engine_starts),
+        }
 
     def _opened_journal(self) -> Journal:
         if self._journal is None:

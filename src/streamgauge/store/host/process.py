@@ -27,6 +27,7 @@ from streamgauge.model.errors import StoreError
 
 USER = "streamgauge"
 _PING = "/?" + urlencode({"query": "SELECT 1", "max_execution_time": 0})
+_LOOK_EVERY_S = 0.2
 
 
 class EngineProcess:
@@ -55,8 +56,12 @@ class EngineProcess:
         """Where it is reached, with the credentials of this life."""
         return f"clickhouse://{USER}:{quote(self._password)}@127.0.0.1:{self._port}/default"
 
-    def start(self, within_s: float) -> None:
+    def start(self, within_s: float, is_given_up: Callable[[], bool] = lambda: False) -> None:
         """Start it, and wait until the engine is open.
+
+        Args:
+            within_s: How long it may take.
+            is_given_up: Asked while we wait; True: nobody wants it any more.
 
         Raises:
             StoreError: it could not be started or opened, or not in time.
@@ -75,7 +80,8 @@ class EngineProcess:
         self._telling.start()
         try:
             self._order()
-            self._port = self._answer(time.monotonic() + within_s)
+            self._wait_for_answer(time.monotonic() + within_s, is_given_up)
+            self._port = self._answer()
         except BaseException:
             self.kill()
             raise
@@ -138,13 +144,17 @@ class EngineProcess:
             stdin.write(json.dumps(order).encode() + b"\n")
             stdin.flush()
 
-    def _answer(self, deadline: float) -> int:
+    def _wait_for_answer(self, deadline: float, is_given_up: Callable[[], bool]) -> None:
+        stdout = self._running().stdout
+        assert stdout is not None  # noqa: S101 - asked for above
+        while not select.select([stdout], [], [], _LOOK_EVERY_S)[0]:
+            if is_given_up() or time.monotonic() > deadline:
+                raise StoreError("the engine is not open: it takes too long", permanent=False)
+
+    def _answer(self) -> int:
         """The port in the child's one line."""
         stdout = self._running().stdout
         assert stdout is not None  # noqa: S101 - asked for above
-        left_s = max(deadline - time.monotonic(), 0.0)
-        if not select.select([stdout], [], [], left_s)[0]:
-            raise StoreError("the engine is not open yet: it takes too long", permanent=False)
         line = stdout.readline()
         if not line:
             self._running().wait()

@@ -72,6 +72,10 @@ class OwnOperations:
         """Why writes and queries are not served, in words; empty when they are."""
         return self._store.problems()
 
+    def notices(self) -> list[str]:
+        """What somebody has to look at while all is served."""
+        return self._store.notices()
+
     def prometheus(self) -> bytes:
         """Our own metrics in Prometheus' text format."""
         return generate_latest(self._registry) + generate_latest(receive_metrics.REGISTRY)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,8 @@ from clickhouse_connect.driver.client import Client
 
 from streamgauge.model.errors import StoreError
 from streamgauge.store.address import ServerAddress, is_embedded, server_address
+from streamgauge.store.cluster import SETTINGS as CLUSTER_SETTINGS
+from streamgauge.store.cluster import Cluster
 from streamgauge.store.connections import Connections, EmbeddedConnections, ServerConnections
 from streamgauge.store.enginefaults import engine_errors
 from streamgauge.store.levels import PENDING_TABLES
@@ -40,6 +43,7 @@ class Engine:
         """
         self._url = url
         self._address: ServerAddress | None = None
+        self._cluster: Cluster | None = None
         self._settings: dict[str, Any] = {
             "max_execution_time": settings.query_timeout_s,
             "max_memory_usage": settings.query_max_memory_bytes,
@@ -54,6 +58,7 @@ class Engine:
         self._why_not = "the engine is being started" if url is None else "the store is closed"
         if url is not None and not is_embedded(url):
             self._address = server_address(url)
+            self._cluster = _cluster_of(self._address)
 
     @property
     def problem(self) -> str:
@@ -72,6 +77,7 @@ class Engine:
             StoreError: the engine cannot be reached or opened.
         """
         if self._url is not None and self._connections is None:
+            self._make_databases()
             self.move_to(self._url)
         with self._client():
             pass
@@ -88,8 +94,26 @@ class Engine:
             connections = EmbeddedConnections(url, self._settings)
         else:
             address = server_address(url)
-            connections = ServerConnections(address, self._settings | _arrow_codec(address))
+            connections = ServerConnections(address, self._server_settings(address))
         self._put(connections, address, "")
+
+    def _server_settings(self, address: ServerAddress) -> dict[str, Any]:
+        return self._settings | _arrow_codec(address) | (CLUSTER_SETTINGS if self._cluster else {})
+
+    def _make_databases(self) -> None:
+        """A server answers nobody who names a database that is not there."""
+        address = self._address
+        if address is None or (address.database == "default" and not self._cluster):
+            return
+        plain = f"CREATE DATABASE IF NOT EXISTS `{address.database}`"
+        statements = self._cluster.opening() if self._cluster else [plain]
+        connections = ServerConnections(replace(address, database="default"), {})
+        try:
+            with engine_errors(address), connections.borrow() as client:
+                for statement in statements:
+                    client.command(statement)
+        finally:
+            connections.close()
 
     def suspend(self, why: str) -> None:
         """Refuse every call with this reason, until `move_to`."""
@@ -114,6 +138,7 @@ class Engine:
         Raises:
             StoreError: the engine refused, or the time limit passed.
         """
+        sql = self._cluster.question(sql) if self._cluster else sql
         with self._client() as client:
             answer = client.raw_query(sql, parameters=dict(parameters or {}), fmt="ArrowStream")
             return pa.ipc.open_stream(answer).read_all()
@@ -124,8 +149,10 @@ class Engine:
         Raises:
             StoreError: the engine refused.
         """
+        statements = self._cluster.statements(sql) if self._cluster else [sql]
         with self._client() as client:
-            client.command(sql, parameters=dict(parameters or {}))
+            for statement in statements:
+                client.command(statement, parameters=dict(parameters or {}))
 
     def insert(self, table_name: str, rows: pa.Table, token: str) -> None:
         """Insert once: the same token into the same table is not inserted again.
@@ -149,6 +176,10 @@ class Engine:
             raise StoreError(why_not, permanent=False)
         with engine_errors(address), connections.borrow() as client:
             yield client
+
+
+def _cluster_of(address: ServerAddress) -> Cluster | None:
+    return Cluster(address.cluster, address.database) if address.cluster else None
 
 
 def _arrow_codec(address: ServerAddress) -> dict[str, str]:

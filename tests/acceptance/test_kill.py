@@ -1,11 +1,21 @@
-"""`kill -9` at any moment: what was acknowledged is there afterwards, and it is there once."""
+"""`kill -9` at any moment: what was acknowledged is there afterwards, once, at every level.
+
+The whole program is killed, or its engine's process alone (where it has one), or both. In the end
+the tables themselves are compared: raw lines with the sums by minute, hour and day.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import random
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,26 +27,44 @@ from streamgauge.testing.waiting import eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-KILLS = 100 if os.environ.get("STREAMGAUGE_NIGHTLY") else 6
+IS_NIGHTLY = bool(os.environ.get("STREAMGAUGE_NIGHTLY"))
+KILLS = 100 if IS_NIGHTLY else 10
 LINES_PER_BODY = 500
+LEVELS = ("messages", "minute", "hour", "day")
+POINT_LEVELS = ("point_minute", "point_hour", "point_day")
+WITH_FSYNC = "[store]\nfsync = true\n"
+_ASK = """
+import json, sys
+from streamgauge.store.engine import Engine
+from streamgauge.store.settings import StoreSettings
+engine = Engine(f"chdb://{sys.argv[1]}", StoreSettings())
+engine.open()
+told = {sql: engine.query(sql).to_pylist() for sql in json.loads(sys.argv[2])}
+engine.close()
+print(json.dumps(told))
+"""
 
 
 class Sender:
-    """Posts bodies until the server is gone; each body is one customer, so each can be counted."""
+    """Posts bodies until it is stopped or the server is gone; each body is one customer."""
 
     def __init__(self, url: str, name: str, minute: int) -> None:
         self._url, self._name, self._minute = url, name, minute
         self.acknowledged: dict[str, bytes] = {}
         self.unanswered: dict[str, bytes] = {}
+        self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+
+    def stop(self) -> None:
+        self._is_over.set()
 
     def join(self) -> None:
         self._thread.join()
 
     def _run(self) -> None:
         with httpx.Client(base_url=self._url, trust_env=False, timeout=30) as client:
-            while not self.unanswered:
+            while not self.unanswered and not self._is_over.is_set():
                 tenant = f"{self._name}-{len(self.acknowledged)}"
                 body = _body(tenant, self._minute)
                 try:
@@ -49,40 +77,72 @@ class Sender:
 
 
 def _body(tenant: str, minute: int) -> bytes:
-    return "\n".join(
+    messages = (
         f"messages,tenant={tenant},source=web,integration=s{n % 5} count=1i,latency_ms={n} "
         f"{minute * 60_000_000_000 + n * 1_000_000}"
         for n in range(LINES_PER_BODY)
-    ).encode()
+    )
+    point = f"kills,tenant={tenant} value=1 {minute * 60_000_000_000}"
+    return "\n".join((*messages, point)).encode()
 
 
-def _load_until_killed(process: StreamgaugeProcess, turn: int, minute: int, after_s: float) -> Any:
+def _engine_pids(pid: int) -> list[int]:
+    """The engine's process, if it has one of its own."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += map(int, path.read_text().split())
+    return found
+
+
+def _load_and_kill(
+    process: StreamgaugeProcess, turn: int, minute: int, after_s: float
+) -> list[Sender]:
     senders = [Sender(process.url, f"turn{turn}-{letter}", minute) for letter in "ab"]
     time.sleep(after_s)
-    process.kill()
+    engines, victim = _engine_pids(process.pid), ("both", "all", "engine")[turn % 3]
+    if victim != "all":
+        for pid in engines:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    if victim == "engine" and engines:
+        time.sleep(after_s / 2)  # receiving goes on without it
+        for sender in senders:
+            sender.stop()
+    else:
+        process.kill()
     for sender in senders:
         sender.join()
     return senders
 
 
-def test_every_acknowledged_line_is_there_once(launch: Any) -> None:
+@pytest.mark.parametrize(
+    "config", ["", pytest.param(WITH_FSYNC, marks=pytest.mark.skipif(not IS_NIGHTLY, reason="big"))]
+)
+def test_every_acknowledged_line_is_there_once(launch: Any, config: str) -> None:
     chance = random.Random(os.environ.get("STREAMGAUGE_SEED", "1"))
-    process = launch()
+    process = launch(config)
     minute = int(time.time() // 60)
     sent: dict[str, int] = {}
     lost: dict[str, bytes] = {}
     for turn in range(KILLS):
-        for sender in _load_until_killed(process, turn, minute, chance.uniform(0.02, 1.5)):
+        for sender in _load_and_kill(process, turn, minute, chance.uniform(0.02, 1.0)):
             sent |= dict.fromkeys(sender.acknowledged, LINES_PER_BODY)
             lost |= sender.unanswered
-        process.start()
+        if process.is_running:
+            eventually(process.is_ready, within_s=60, what="the engine again")
+        else:
+            process.start()
 
     assert len(sent) > KILLS, "the load was too small to say anything"
     _check(process, minute, sent, lost)
     for body in lost.values():  # as a router would: the same bytes again
         assert process.client.post("/write?db=router", content=body).status_code == 204
-    _check(process, minute, sent | dict.fromkeys(lost, LINES_PER_BODY), {})
+    sent |= dict.fromkeys(lost, LINES_PER_BODY)
+    _check(process, minute, sent, {})
+    assert process.stop() == 0
     assert "Traceback" not in process.stderr
+    _check_levels(process.data, sent)
 
 
 def _check(
@@ -103,3 +163,26 @@ def _check(
     rest = {tenant: count for tenant, count in found.items() if tenant not in sent}
     assert rest.keys() <= lost.keys()
     assert set(rest.values()) <= {LINES_PER_BODY}
+
+
+def _check_levels(data: Path, sent: dict[str, int]) -> None:
+    """The tables of a store that has ended: each customer's lines, and every point, at all levels."""
+    messages = {
+        f"SELECT tenant, toUInt64(sum(count)) AS n FROM {name} GROUP BY tenant": name
+        for name in LEVELS
+    }
+    points = {f"SELECT toUInt64(sum(count)) AS n FROM {name}": name for name in POINT_LEVELS}
+    told = _asked(data, [*messages, *points])
+    for sql, name in messages.items():
+        assert {row["tenant"]: row["n"] for row in told[sql]} == sent, name
+    for sql, name in points.items():
+        assert told[sql] == [{"n": len(sent)}], name
+
+
+def _asked(data: Path, questions: list[str]) -> dict[str, Any]:
+    """The engine opens a folder in one process only, and this one may have another open."""
+    command = [sys.executable, "-c", _ASK, str(data / "store"), json.dumps(questions)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

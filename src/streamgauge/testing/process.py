@@ -81,6 +81,11 @@ class StreamgaugeProcess:
         return self._running().pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def stdout(self) -> str:
         """What all runs in this folder printed."""
         return self._said("stdout.txt")

@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS minute_next
 ENGINE = AggregatingMergeTree
 PARTITION BY greatest(intDiv(minute, 10080), 2600)
 ORDER BY (intDiv(minute, 60), tenant, source, integration, pipeline, stage, outcome, reason, minute)
-SETTINGS non_replicated_deduplication_window = 1000, old_parts_lifetime = 5,
+SETTINGS index_granularity = 2048, non_replicated_deduplication_window = 1000,
+    old_parts_lifetime = 5,
     cleanup_delay_period = 5, cleanup_delay_period_random_add = 0, max_cleanup_delay_period = 10;
 
 -- if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'minute' AND position(partition_key, '43200') > 0
@@ -121,7 +122,8 @@ CREATE TABLE IF NOT EXISTS hour
 ENGINE = AggregatingMergeTree
 PARTITION BY greatest(intDiv(hour, 720), 606)
 ORDER BY (intDiv(hour, 24), tenant, source, integration, pipeline, stage, outcome, reason, hour)
-SETTINGS non_replicated_deduplication_window = 1000, old_parts_lifetime = 5,
+SETTINGS index_granularity = 2048, non_replicated_deduplication_window = 1000,
+    old_parts_lifetime = 5,
     cleanup_delay_period = 5, cleanup_delay_period_random_add = 0, max_cleanup_delay_period = 10;
 
 CREATE TABLE IF NOT EXISTS day

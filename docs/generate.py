@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import sys
 import textwrap
 import typing
@@ -21,7 +22,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from streamgauge.app import config
-from streamgauge.app.units import parse_count_limit, parse_duration, parse_size, parse_size_limit
+from streamgauge.app.units import (
+    parse_count_limit,
+    parse_duration,
+    parse_retention,
+    parse_size,
+    parse_size_limit,
+)
 
 PAGE = Path(__file__).with_name("configuration.md")
 
@@ -121,6 +128,8 @@ def _accepted(field: FieldInfo) -> str:
     units = [mark.func for mark in marks if isinstance(mark, BeforeValidator)]
     if parse_duration in units:
         return "duration"
+    if parse_retention in units:
+        return 'duration, or `"forever"`'
     if parse_size in units:
         return "size"
     if parse_count_limit in units:
@@ -156,7 +165,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def _shown(value: object, accepted: str) -> str:
-    if accepted == "duration" and isinstance(value, float):
+    if value == math.inf:
+        return '"forever"'
+    if accepted.startswith("duration") and isinstance(value, float):
         return _with_unit(value, {"d": 86400, "h": 3600, "m": 60, "s": 1})
     if accepted == "size" and isinstance(value, int):
         return _with_unit(value, {"GB": 10**9, "MB": 10**6, "kB": 10**3, "B": 1})

@@ -24,6 +24,18 @@ BAD = {
         '[store]\njournal = "2 parsec"',
         ['store.journal = "2 parsec"', "kB, MB, GB"],
     ),
+    "a retention that is no duration": (
+        '[store]\nday_retention = "always"',
+        ['store.day_retention = "always"', "ms, s, m, h, d, w", '"forever"'],
+    ),
+    "minutes that are kept for a shorter time than lines": (
+        '[store]\nraw_retention = "forever"',
+        ["store", "minute_retention must not be shorter than raw_retention"],
+    ),
+    "minutes that are kept too short": (
+        '[store]\nraw_retention = "1d"\nminute_retention = "47h"',
+        ["store", 'minute_retention must be at least "2d"'],
+    ),
     "a rule with both thresholds": (
         '[[rule]]\nmetric = "backlog"\nabove = 1\nbelow = 2',
         ["rule.1", "exactly one of `above` and `below`"],

@@ -5,7 +5,9 @@ Read once at the start by `app.configuration`; everything below `app` gets plain
 
 from __future__ import annotations
 
+import math
 from ipaddress import ip_address
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -18,8 +20,10 @@ from pydantic import (
     model_validator,
 )
 
-from streamgauge.app.units import CountLimit, Duration, Size, SizeLimit
+from streamgauge.app.units import CountLimit, Duration, Retention, Size, SizeLimit
 from streamgauge.model.words import Severity
+
+MIN_MINUTE_RETENTION_S = 2 * 86400.0
 
 
 class Section(BaseModel):
@@ -122,8 +126,25 @@ class Store(Section):
     """Acknowledge only what has reached the disk: also survives a power cut, and costs time."""
     journal: Size = 2_000_000_000
     """What the journal may hold before receiving answers 503."""
-    raw_retention: Duration = 7 * 86400.0
-    """How long raw points are kept; rollups stay."""
+    raw_retention: Retention = 7 * 86400.0
+    """How long lines are kept as they came, at least: whole days go. What was summed stays."""
+    minute_retention: Retention = 35 * 86400.0
+    """How long sums by the minute are kept; seven days go at once. Two days are the least:
+    detection starts from them."""
+    hour_retention: Retention = 400 * 86400.0
+    """How long sums by the hour are kept; 30 days go at once."""
+    day_retention: Retention = math.inf
+    """How long sums by the day are kept; 360 days go at once."""
+
+    @model_validator(mode="after")
+    def _coarser_is_kept_longer(self) -> Self:
+        names = ("raw_retention", "minute_retention", "hour_retention", "day_retention")
+        for finer, coarser in pairwise(names):
+            if getattr(self, coarser) < getattr(self, finer):
+                raise ValueError(f"{coarser} must not be shorter than {finer}")
+        if self.minute_retention < MIN_MINUTE_RETENTION_S:
+            raise ValueError('minute_retention must be at least "2d"')
+        return self
 
 
 class StateSettings(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated
 
@@ -28,6 +29,20 @@ def parse_duration(value: object) -> float:
         ValueError: no unit, or one that is not known; says what is accepted.
     """
     return value if isinstance(value, float) else _read(value, _SECONDS, '"5m"')
+
+
+def parse_retention(value: object) -> float:
+    """Seconds as of a duration; infinity for `forever`.
+
+    Raises:
+        ValueError: something else; says what is accepted.
+    """
+    if value == "forever":
+        return math.inf
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise ValueError(f'{error}; or "forever"') from error
 
 
 def parse_size(value: object) -> int:
@@ -71,6 +86,9 @@ def parse_size_limit(value: object) -> int:
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds, written with a unit."""
+
+Retention = Annotated[float, BeforeValidator(parse_retention)]
+"""Seconds, written with a unit, or infinity."""
 
 Size = Annotated[int, BeforeValidator(parse_size)]
 """Bytes, written with a unit."""

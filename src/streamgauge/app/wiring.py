@@ -59,6 +59,9 @@ def store_settings(configuration: Configuration) -> StoreSettings:
         journal_max_bytes=store.journal,
         fsync=store.fsync,
         raw_retention_s=store.raw_retention,
+        minute_retention_s=store.minute_retention,
+        hour_retention_s=store.hour_retention,
+        day_retention_s=store.day_retention,
     )
 
 

@@ -40,6 +40,11 @@ class State:
         self._engine: Engine = make_engine(url)
         self._clock = clock
 
+    @property
+    def engine(self) -> Engine:
+        """For what else stands in this database (`state.sharing`)."""
+        return self._engine
+
     def open(self) -> None:
         """Bring the schema up to this version.
 

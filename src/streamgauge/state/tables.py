@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Double, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -94,3 +94,37 @@ class NotificationRow(Base):
         UniqueConstraint("incident_id", "sequence", "notifier", name="told_once"),
         Index("notification_due", "state", "notifier", "due_at"),
     )
+
+
+class ClaimedBodyRow(Base):
+    """A body that was inserted, or is about to be, and by whom."""
+
+    __tablename__ = "claimed_body"
+
+    key: Mapped[bytes] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    number: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[float]
+
+    __table_args__ = (Index("claimed_body_by_age", "at"),)
+
+
+class LeaseRow(Base):
+    """What one process at a time does."""
+
+    __tablename__ = "lease"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    until: Mapped[float]
+
+
+class ReceiverRow(Base):
+    """A receiver, when it was last seen, and what waits in its journal."""
+
+    __tablename__ = "receiver"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[float]
+    waiting_since: Mapped[float | None]
+    waiting_lines: Mapped[int] = mapped_column(BigInteger)

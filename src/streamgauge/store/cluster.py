@@ -1,6 +1,6 @@
 """The same SQL on a cluster of ClickHouse servers: what the store says of a table, for all of them.
 
-The store is written for one server. On a cluster each table becomes two of its name: in the database
+The store is written for one server. On a cluster each table becomes two of its name: in database
 `…_local` the rows, replicated within a shard, and in the database itself a Distributed table over
 all shards, which is asked and inserted into. So statements about parts go to the first on every
 server, questions and inserts need not change. Text in, text out; `store.engine` runs it.

@@ -104,16 +104,17 @@ def amount_of(one: Refusal) -> str:
     unit = "request" if one.reason in WHOLE_BODIES else "line"
     parts = []
     if one.lost_day:
-        parts.append(
-            f"{_many(one.lost_day, unit)} lost in the last day, {one.lost_hour:,} of them in the "
-            "last hour"
-        )
+        parts.append(f"{_many(one.lost_day, unit)} lost in the last day, {_within(one.lost_hour)}")
     if one.deferred_day:
         parts.append(
-            f"{_many(one.deferred_day, unit)} told to come again later, {one.deferred_hour:,} of "
-            "them in the last hour (counted at every try)"
+            f"{_many(one.deferred_day, unit)} told to come again later, "
+            f"{_within(one.deferred_hour)} (counted at every try)"
         )
     return "; ".join(parts)
+
+
+def _within(number: int) -> str:
+    return f"{count(number)} of them in the last hour" if number else "none in the last hour"
 
 
 def _many(number: int, unit: str) -> str:
@@ -127,8 +128,8 @@ def refused_sentence(refusals: Sequence[Refusal], now_s: float) -> str:
         return ""
     lost = sum(one.lost_hour for one in now)
     deferred = sum(one.deferred_hour for one in now)
-    what = [f"{lost:,} lost"] if lost else []
-    what += [f"{deferred:,} told to come again later"] if deferred else []
+    what = [f"{count(lost)} lost"] if lost else []
+    what += [f"{count(deferred)} told to come again later"] if deferred else []
     reasons = ", ".join(dict.fromkeys(TITLES[one.reason].lower() for one in now))
     return f"Lines of this customer are refused ({reasons}): {' and '.join(what)} in the last hour."
 

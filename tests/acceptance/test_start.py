@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -86,13 +85,6 @@ def test_other_addresses_need_tokens(tmp_path: Path) -> None:
     said = _refused(StreamgaugeProcess(tmp_path, host="0.0.0.0"))
     assert "0.0.0.0" in said
     assert "tokens" in said
-
-
-def test_an_unwritable_data_folder_is_named(tmp_path: Path, mount: Any) -> None:
-    folder = mount("ro")
-    said = _refused(StreamgaugeProcess(tmp_path / "program", data=folder / "data"))
-    assert str(folder) in said
-    assert "--data" in said
 
 
 def test_a_file_in_place_of_the_data_folder_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streamgauge.model.errors import ConfigError, StoreError
-from streamgauge.store.diskstate import DiskState, is_worth_waiting_for
+from streamgauge.store.diskstate import DiskState, is_the_disks_fault
 from streamgauge.store.journalfiles import disk_error
 
 
@@ -71,19 +71,30 @@ def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "is_waitable"),
+    ("number", "is_there", "is_its_fault"),
     [
-        (errno.ENOSPC, True),
-        (errno.EROFS, True),
-        (errno.EACCES, True),
-        (errno.ENOTDIR, False),
-        (errno.EEXIST, False),
+        (errno.ENOSPC, True, True),
+        (errno.EROFS, False, True),
+        (errno.EACCES, True, True),
+        (errno.EACCES, False, False),
+        (errno.ENOTDIR, True, False),
+        (errno.EEXIST, True, False),
     ],
-    ids=lambda value: errno.errorcode.get(value, ""),
+    ids=lambda value: errno.errorcode.get(value, "") if value is not True else "there",
 )
-def test_a_start_waits_for_a_disk_but_not_for_a_mistake(number: int, is_waitable: bool) -> None:
+def test_a_start_waits_for_a_disk_but_not_for_a_mistake(
+    tmp_path: Path, number: int, is_there: bool, is_its_fault: bool
+) -> None:
+    folder = tmp_path if is_there else tmp_path / "new"
     cause = OSError(number, os.strerror(number))
-    error = disk_error(cause, Path("/data"))
+    error = disk_error(cause, folder)
     error.__cause__ = cause
-    assert is_worth_waiting_for(error) is is_waitable
-    assert not is_worth_waiting_for(ConfigError("in use"))
+    assert is_the_disks_fault(error, folder) is is_its_fault
+    assert not is_the_disks_fault(ConfigError("in use"), folder)
+
+
+def test_an_error_of_the_database_is_the_disks_where_the_disk_is_full(small_disk: Path) -> None:
+    error = ConfigError("the state database cannot be opened")
+    assert not is_the_disks_fault(error, small_disk)
+    fill(small_disk)
+    assert is_the_disks_fault(error, small_disk)

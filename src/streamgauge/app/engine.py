@@ -135,27 +135,30 @@ def _tell(line: str) -> None:
     log.warning("the engine's process says", line=line)
 
 
-def open_store(configuration: Configuration, clock: Clock, stack: ExitStack) -> Store:
-    """Open the store with its engine where the configuration wants it; `stack` closes both.
+def make_store(
+    configuration: Configuration, clock: Clock, stack: ExitStack
+) -> tuple[Store, Callable[[], None]]:
+    """The store, with its engine where the configuration wants it, and what opens both.
 
-    Bodies are taken when this returns. An engine in a process of its own, or on a server, may come
-    later; one in this process is there.
+    Bodies are taken once it is open. An engine in a process of its own, or on a server, may come
+    later; one in this process is there. `stack` closes what is open.
 
     Raises:
-        ConfigError: the address cannot be used, or another process has the folder.
-        StoreError: the folder, or the engine in this process, cannot be used.
+        ConfigError: the address cannot be used.
     """
     url, folder = wiring.store_url(configuration), wiring.data_folder(configuration)
     settings = wiring.store_settings(configuration)
     if not is_embedded(url) or not configuration.store.engine_process:
         store = Store(url, folder, clock, settings)
-        store.open(is_patient=not is_embedded(url))
         stack.callback(store.close)
-        return store
+        return store, lambda: store.open(is_patient=not is_embedded(url))
     store = Store(None, folder, clock, settings)
     keeper = EngineKeeper(Path(embedded_path(url)), store.engine_found, store.engine_lost)
-    store.open(is_patient=True)
     stack.callback(keeper.stop)
     stack.callback(store.close)
-    keeper.start()
-    return store
+
+    def open_both() -> None:
+        store.open(is_patient=True)
+        keeper.start()
+
+    return store, open_both

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from prometheus_client import GC_COLLECTOR, CollectorRegistry, generate_latest
@@ -28,9 +28,10 @@ class SelfCollector:
     def collect(self) -> Iterator[Metric]:
         """Gauges and counters, `_total` in the name of every counter."""
         values = {f"streamgauge_store_{name}": value for name, value in self._store.stats().items()}
-        lag = self._store.lag()
-        values["streamgauge_lag_lines"] = lag.lines
-        values["streamgauge_lag_seconds"] = lag.seconds
+        with suppress(StoreError):  # it is not open: not known is not zero
+            lag = self._store.lag()
+            values["streamgauge_lag_lines"] = lag.lines
+            values["streamgauge_lag_seconds"] = lag.seconds
         values["streamgauge_detect_turns_total"] = self._watch.turns_total
         values["streamgauge_detect_turns_failed_total"] = self._watch.failed_total
         values["streamgauge_detect_turn_seconds"] = self._watch.last_turn_s
@@ -61,8 +62,16 @@ def _metric(name: str, value: float) -> Metric:
 class OwnOperations:
     """What `web` asks about the process (its `Operations`)."""
 
-    def __init__(self, store: Store, watch: Watch, state: State, ledger: RefusalLedger) -> None:
+    def __init__(
+        self,
+        store: Store,
+        watch: Watch,
+        state: State,
+        ledger: RefusalLedger,
+        not_open: Callable[[], list[str]] = list,
+    ) -> None:
         self._store, self._watch, self._ledger = store, watch, ledger
+        self._not_open = not_open
         self._registry = CollectorRegistry()
         self._registry.register(SelfCollector(store, watch, state))
         ProcessCollector(registry=self._registry)
@@ -70,7 +79,7 @@ class OwnOperations:
 
     def problems(self) -> list[str]:
         """Why writes and queries are not served, in words; empty when they are."""
-        return self._store.problems()
+        return list(dict.fromkeys([*self._store.problems(), *self._not_open()]))
 
     def notices(self) -> list[str]:
         """What somebody has to look at while all is served."""

@@ -2,19 +2,20 @@
 
 Start: the address is proven free → the data folder is locked, the journal read, the engine started
 → the state's database migrated → the loops → the server. What needs the engine waits for it in its
-own loop: inserting, and detection, which learns from history first. The end is the same backwards,
-so that nothing is taken in that could not be kept.
+own loop: inserting, and detection, which learns from history first. What the disk refuses is tried
+again while we serve (`opening`). The end is the same backwards, so that nothing is taken in that
+could not be kept.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import structlog
@@ -25,10 +26,11 @@ from streamgauge.app import wiring
 from streamgauge.app.auth import TokenGate
 from streamgauge.app.care import cares
 from streamgauge.app.configuration import Configuration
-from streamgauge.app.engine import open_store
+from streamgauge.app.engine import make_store
 from streamgauge.app.judge import Judge
 from streamgauge.app.kept_refusals import KeptRefusals
 from streamgauge.app.known_series import KnownSeries
+from streamgauge.app.opening import Opening
 from streamgauge.app.operations import OwnOperations
 from streamgauge.app.server import free_address, serve
 from streamgauge.app.watch import Watch
@@ -45,11 +47,14 @@ from streamgauge.web.application import create_app
 
 log = structlog.get_logger()
 
+RETIRE_AGAIN_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What is open while we serve."""
+    """What we serve from, and what opens it."""
 
+    opening: Opening
     store: Store
     state: State
     watch: Watch
@@ -68,23 +73,22 @@ def run(configuration: Configuration) -> None:
     _refuse_open_door(configuration)
     host, port = free_address(configuration.server)
     folder = wiring.data_folder(configuration)
-    _make_folder(folder)
     clock = SystemClock()
     with ExitStack() as stack:
-        store = open_store(configuration, clock, stack)
+        store, open_store = make_store(configuration, clock, stack)
         state = State(wiring.state_url(configuration), clock)
-        state.open()
         stack.callback(state.close)
         gates = wiring.gates(configuration, clock)
         keepers = (
             KnownSeries(folder / "series.npy", gates.guard),
             KeptRefusals(folder / "refused.json", gates.ledger),
         )
+        opening = Opening(folder, (open_store, state.open, *(keeper.load for keeper in keepers)))
+        opening.begin()
         for keeper in keepers:
-            keeper.load()
             stack.callback(keeper.save)
         watch = _watch(configuration, store, state, clock)
-        parts = Parts(store, state, watch, clock, gates, keepers)
+        parts = Parts(opening, store, state, watch, clock, gates, keepers)
         asyncio.run(_serve(configuration, parts, (host, port)))
     log.info("streamgauge has stopped")
 
@@ -95,17 +99,6 @@ def _refuse_open_door(configuration: Configuration) -> None:
             f"{configuration.server.listen} can be reached by other machines, and no token is set: "
             "set [auth] tokens (or STREAMGAUGE_AUTH__TOKENS_FILE), or listen on 127.0.0.1"
         )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"the data folder {folder} cannot be made ({error.strerror}): "
-            "give another by --data, or allow this user to write there",
-            permanent=True,
-        ) from error
 
 
 def _watch(configuration: Configuration, store: Store, state: State, clock: Clock) -> Watch:
@@ -122,20 +115,42 @@ async def _serve(configuration: Configuration, parts: Parts, address: tuple[str,
         notifiers = {name: build_notifier(one, client) for name, one in settings.items()}
         owner = f"{socket.gethostname()}:{os.getpid()}"
         delivery = Delivery(parts.state, notifiers, parts.clock, owner=owner)
-        await delivery.retire()
         stop = asyncio.Event()
-        delivering = asyncio.create_task(delivery.run(stop))
-        caring = [asyncio.create_task(care) for care in cares(parts.store, *parts.keepers)]
-        parts.watch.start()
+        looping = asyncio.create_task(_loop(parts, delivery, stop))
         try:
             application = _application(configuration, parts)
             await serve(application, *address, on_started=_greet(configuration, address[1]))
         finally:
-            for task in caring:
-                task.cancel()
-            await asyncio.to_thread(parts.watch.stop)
             stop.set()
-            await delivering
+            await looping
+
+
+async def _loop(parts: Parts, delivery: Delivery, stop: asyncio.Event) -> None:
+    """The loops, from the moment everything is open until `stop`."""
+    if not await parts.opening.until_done(stop) or not await _retire(delivery, stop):
+        return
+    delivering = asyncio.create_task(delivery.run(stop))
+    caring = [asyncio.create_task(care) for care in cares(parts.store, *parts.keepers)]
+    parts.watch.start()
+    await stop.wait()
+    for task in caring:
+        task.cancel()
+    await asyncio.to_thread(parts.watch.stop)
+    await delivering
+
+
+async def _retire(delivery: Delivery, stop: asyncio.Event) -> bool:
+    """Give up notifications of notifiers that are gone, as soon as the database lets us."""
+    while not stop.is_set():
+        try:
+            await delivery.retire()
+        except StoreError as error:
+            log.warning("nobody is told yet", reason=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), RETIRE_AGAIN_S)
+        else:
+            return True
+    return False
 
 
 def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
@@ -143,7 +158,9 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     application = create_app(
         metrics=parts.store,
         incidents=parts.state,
-        operations=OwnOperations(parts.store, parts.watch, parts.state, parts.gates.ledger),
+        operations=OwnOperations(
+            parts.store, parts.watch, parts.state, parts.gates.ledger, parts.opening.problems
+        ),
         clock=parts.clock,
         extra_routes=routes(parts.store, parts.clock, limits, parts.gates),
     )

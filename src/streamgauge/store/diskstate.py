@@ -13,9 +13,8 @@ ROOM_BYTES = 1024**2
 """With less than this free, a disk is called full."""
 _PROBE = "probe"
 _PROBE_BYTES = 4096
-_WAITABLE = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
-)
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
+_CURABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}) | _FORBIDDEN
 
 
 class DiskState:
@@ -63,12 +62,14 @@ class DiskState:
         return True
 
 
-def is_worth_waiting_for(error: BaseException) -> bool:
-    """Whether an error of the store is the disk's, which somebody can cure while we run.
+def is_the_disks_fault(error: BaseException, folder: Path) -> bool:
+    """Whether the disk of `folder` is why something failed, which can be cured while we run.
 
-    Anything else at a start is a mistake in what was asked for, and is told at once.
+    Anything else at a start is a mistake in what was asked for. So is a new folder in a place where
+    this user may not make one.
     """
     cause = error.__cause__
-    return isinstance(error, StoreError) and (
-        isinstance(cause, OSError) and cause.errno in _WAITABLE
-    )
+    if isinstance(cause, OSError):
+        is_mistaken = cause.errno in _FORBIDDEN and not folder.exists()
+        return cause.errno in _CURABLE and not is_mistaken
+    return bool(DiskState(folder if folder.exists() else folder.parent).problem())

@@ -133,6 +133,13 @@ class StreamgaugeProcess:
         except httpx.TransportError:
             return False
 
+    def is_alive(self) -> bool:
+        """Whether it answers at all."""
+        try:
+            return self._client.get("/health", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
     def kill(self) -> None:
         """`kill -9`: nothing of it is asked."""
         self._running().kill()

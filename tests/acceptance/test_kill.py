@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 IS_NIGHTLY = bool(os.environ.get("STREAMGAUGE_NIGHTLY"))
 KILLS = 100 if IS_NIGHTLY else 10
 LINES_PER_BODY = 500
-LEVELS = ("messages", "minute", "hour", "day")
+LEVELS = ("messages", "minute", "platform_minute", "hour", "day")
 POINT_LEVELS = ("point_minute", "point_hour", "point_day")
 WITH_FSYNC = "[store]\nfsync = true\n"
 _ASK = """

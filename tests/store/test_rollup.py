@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -132,3 +133,25 @@ def test_the_feed_lets_go_of_everything_rather_than_grow(max_rows: int, is_told:
     again = feed.take()
     assert again is not None
     assert again.minutes.num_rows == 0
+
+
+@settings(deadline=None)
+@given(messages=st.lists(MESSAGE, min_size=1, max_size=12))
+def test_the_platforms_minutes_are_the_sum_of_everyones(messages: list[Row]) -> None:
+    segment = build_segment([(1, body_of(messages, []))])
+    summed: dict[tuple[Any, ...], Any] = {}
+    for row in segment.tables["minute"].to_pylist():
+        key = row["minute"], row["stage"], row["outcome"]
+        kept = summed.setdefault(key, {"count": 0, "latency": Counter(), "longest": -np.inf})
+        kept["count"] += row["count"]
+        kept["latency"].update(dict(row["latency_hist"]))
+        kept["longest"] = max(kept["longest"], row["latency_max"])
+    found = {
+        (row["minute"], row["stage"], row["outcome"]): {
+            "count": row["count"],
+            "latency": Counter(dict(row["latency_hist"])),
+            "longest": row["latency_max"],
+        }
+        for row in segment.tables["platform_minute"].to_pylist()
+    }
+    assert found == summed

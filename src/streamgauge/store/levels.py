@@ -44,6 +44,9 @@ POINTS = Family("points", "point_")
 FAMILIES = (MESSAGES, QUEUES, POINTS)
 
 RAW_TABLES = ("messages", "queue", "points", "rejected")
+PLATFORM = "platform_minute"
+"""Minutes of all flows together, for questions about the platform."""
 TABLES = {level: tuple(family.table(level) for family in FAMILIES) for level in LEVELS}
+TABLES[MINUTE] += (PLATFORM,)
 PENDING_TABLES = frozenset((*TABLES[HOUR], *TABLES[DAY]))
 """They are given rows that are not summed; the engine sums them as it inserts them."""

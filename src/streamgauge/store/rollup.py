@@ -19,6 +19,7 @@ from streamgauge.store.levels import NS_A_MINUTE
 from streamgauge.store.rawrows import OrderedMessages
 
 _LOWEST_BUCKET, _BUCKET_BITS = -32_768, 16
+PLATFORM_KEY = ("stage", "outcome")
 EXTREMES = ("latency_min", "latency_max", "queue_min", "queue_max")
 """Seconds, to 7 digits; infinite where no duration was told."""
 
@@ -65,13 +66,48 @@ def histograms(
     rows = np.flatnonzero(~np.isnan(durations_s))
     buckets = bucket_of(durations_s[rows]).astype(np.int64) - _LOWEST_BUCKET
     group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(durations_s))))
-    order, first, key = grouped((group[rows] << _BUCKET_BITS) + buckets)
-    sums = np.add.reduceat(weights[rows[order]], first) if len(first) else weights[:0]
-    offsets = np.searchsorted(key >> _BUCKET_BITS, np.arange(len(starts) + 1))
+    return _maps_of((group[rows] << _BUCKET_BITS) + buckets, weights[rows], len(starts))
+
+
+def _maps_of(key: Ints, weights: NDArray[np.uint64], group_count: int) -> pa.MapArray:
+    """Weights summed by key: the number of the map, then the bucket in it."""
+    order, first, key = grouped(key)
+    sums = np.add.reduceat(weights[order], first) if len(first) else weights[:0]
+    offsets = np.searchsorted(key >> _BUCKET_BITS, np.arange(group_count + 1))
     told = ((key & ((1 << _BUCKET_BITS) - 1)) + _LOWEST_BUCKET).astype(np.int16)
     return pa.MapArray.from_arrays(
         pa.array(offsets, pa.int32()), pa.array(told), pa.array(sums, pa.uint64())
     )
+
+
+def platform_rows(minutes: pa.Table) -> pa.Table:
+    """`minute_rows` of all flows together: table `platform_minute`."""
+    minute = minutes.column("minute").to_numpy()
+    order, starts, _ = grouped(key_of(minutes, PLATFORM_KEY, first=(minute,)))
+    summed = {name: minutes.column(name).to_numpy()[order] for name in ("count", "bytes")}
+    ends = {name: minutes.column(name).to_numpy()[order] for name in EXTREMES[:2]}
+    return pa.table(
+        {
+            "minute": minute[order[starts]],
+            **take_tags(minutes, PLATFORM_KEY, order[starts]),
+            **{name: np.add.reduceat(values, starts) for name, values in summed.items()},
+            "latency_hist": _merged(minutes.column("latency_hist"), order, starts),
+            "queue_hist": _merged(minutes.column("queue_hist"), order, starts),
+            "latency_min": np.minimum.reduceat(ends["latency_min"], starts),
+            "latency_max": np.maximum.reduceat(ends["latency_max"], starts),
+        }
+    )
+
+
+def _merged(histograms: pa.ChunkedArray, order: Ints, starts: Ints) -> pa.MapArray:
+    """The sum of the maps of each group; rows in `order`, a group ends where the next starts."""
+    maps = histograms.combine_chunks()
+    groups = np.empty(len(order), np.int64)
+    groups[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))
+    sizes = np.diff(maps.offsets.to_numpy())
+    buckets = maps.keys.to_numpy().astype(np.int64) - _LOWEST_BUCKET
+    key = (np.repeat(groups, sizes) << _BUCKET_BITS) + buckets
+    return _maps_of(key, maps.items.to_numpy(), len(starts))
 
 
 def last_seen_rows(minutes: pa.Table) -> pa.Table:

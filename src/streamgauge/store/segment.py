@@ -13,7 +13,7 @@ from streamgauge.store.pointrollup import point_minute_rows
 from streamgauge.store.queuerollup import queue_delta_rows, queue_minute_rows
 from streamgauge.store.rawrows import order_messages, raw_rows
 from streamgauge.store.records import Body
-from streamgauge.store.rollup import last_seen_rows, minute_rows, seen_rows
+from streamgauge.store.rollup import last_seen_rows, minute_rows, platform_rows, seen_rows
 
 ROWS_BITS = 24
 """Rows of a body are numbered within its sequence number: the later line of a body wins."""
@@ -47,6 +47,7 @@ def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
     if messages.num_rows:
         summed = minute_rows(ordered)
         tables["minute"] = summed
+        tables["platform_minute"] = platform_rows(summed)
         tables["last_seen"] = last_seen_rows(summed)
         minutes = summed.select(columns.MINUTES.names).cast(columns.MINUTES)
     if queue.num_rows:

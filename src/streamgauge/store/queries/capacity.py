@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from streamgauge.model.views import Filters
 from streamgauge.store.engine import Engine
+from streamgauge.store.levels import PLATFORM
+from streamgauge.store.queries.ended import is_about_all, stands_in
 from streamgauge.store.queries.ends import is_at_end
 from streamgauge.store.queries.rows import QUEUE_LABELS, conditions_of, parameters_of
 from streamgauge.store.queries.span import Span
@@ -113,15 +115,20 @@ def _most_by_hour(
     answer = engine.query(
         f"""
 SELECT intDiv(minute, 60) AS hour, max(delivered) AS most FROM (
-    SELECT minute, sum(count) AS delivered FROM minute
-    WHERE intDiv(minute, 60) IN ({_listed({minute // 60 for minute in busy_minutes})})
-    AND minute IN ({_listed(busy_minutes)}){conditions_of(filters)}
-    AND outcome = 'ok' AND {is_at_end(filters)}
-    GROUP BY minute)
+    SELECT minute, sum(count) AS delivered FROM {_delivered(engine, filters)}
+    AND intDiv(minute, 60) IN ({_listed({minute // 60 for minute in busy_minutes})})
+    AND minute IN ({_listed(busy_minutes)}) AND outcome = 'ok' GROUP BY minute)
 GROUP BY hour""",
         parameters,
     )
     return dict(zip(*(answer.column(name).to_pylist() for name in ("hour", "most")), strict=True))
+
+
+def _delivered(engine: Engine, filters: Filters) -> str:
+    """Where minutes of what reached its end are summed soonest, with a condition."""
+    if is_about_all(filters) and not stands_in(engine):
+        return f"{PLATFORM} WHERE stage = 'delivered'"
+    return f"minute WHERE {is_at_end(filters)}{conditions_of(filters)}"
 
 
 def _listed(numbers: Iterable[int]) -> str:

@@ -9,13 +9,12 @@ from streamgauge.store.histogram import percentiles_of
 from streamgauge.store.kept import Known
 from streamgauge.store.levels import MESSAGES
 from streamgauge.store.queries.capacity import CapacityMemory, most_per_second
-from streamgauge.store.queries.ends import is_end
+from streamgauge.store.queries.ended import ended_rows
 from streamgauge.store.queries.pieces import settled
 from streamgauge.store.queries.queues import queue_figures
 from streamgauge.store.queries.rows import (
     FAILED_SQL,
     conditions_of,
-    message_rows,
     parameters_of,
 )
 from streamgauge.store.queries.seen import is_seen
@@ -39,7 +38,8 @@ def overview(
     what is kept.
     """
     span = settled(Span.of(from_s, to_s), MESSAGES, known)
-    found = engine.query(_sums_sql(span, filters, known), parameters_of(filters)).to_pylist()[0]
+    rows = ended_rows(engine, span, filters, known)
+    found = engine.query(_sums_sql(rows), parameters_of(filters)).to_pylist()[0]
     has_seen = bool(found["rows"]) or is_seen(engine, span)
     has_received = has_seen and _ever_received(engine, filters)
     messages, errors, ok = (int(found[name]) for name in ("messages", "errors", "ok"))
@@ -59,7 +59,7 @@ def overview(
     )
 
 
-def _sums_sql(span: Span, filters: Filters, known: Known) -> str:
+def _sums_sql(rows: str) -> str:
     return f"""
 SELECT count() AS rows,
     sumIf(count, ends) AS messages,
@@ -71,7 +71,7 @@ SELECT count() AS rows,
     sumIf(length(latency_buckets), ends) AS latency_count,
     {_QUANTILES}(queue_buckets, queue_weights, 1) AS wait,
     sum(length(queue_buckets)) AS wait_count
-FROM (SELECT *, {is_end(filters)} AS ends FROM {message_rows(span, filters, known)})"""
+FROM {rows}"""
 
 
 def _ever_received(engine: Engine, filters: Filters) -> bool:

@@ -21,6 +21,11 @@ from streamgauge.store.queuerollup import LAST_FIELDS
 QUEUE_LABELS = ("tenant", "integration", "pipeline")
 FAILED_SQL = ", ".join(f"'{outcome}'" for outcome in FAILED)
 EARLY_ENDS_SQL = ", ".join(f"'{outcome}'" for outcome in EARLY_ENDS)
+DURATIONS_SQL = (
+    "mapKeys(latency_hist) AS latency_buckets, mapValues(latency_hist) AS latency_weights, "
+    "mapKeys(queue_hist) AS queue_buckets, mapValues(queue_hist) AS queue_weights, "
+    "latency_min, latency_max"
+)
 
 
 def parameters_of(filters: Filters) -> dict[str, str]:
@@ -58,19 +63,21 @@ ONE_STEP = Steps(None)
 
 def message_rows(span: Span, filters: Filters, known: Known, steps: Steps = ONE_STEP) -> str:
     """A subquery: step, labels, stage, outcome, count, bytes, histograms as arrays, extremes."""
+    return rows_of(cut(span, steps.step_ns, MESSAGES, known), filters, steps)
+
+
+def rows_of(pieces: Sequence[Piece], filters: Filters, steps: Steps) -> str:
+    """`message_rows` of pieces, at least one."""
     labels = "tenant, source, integration, pipeline, stage, outcome, count, bytes"
     return _union(
-        "SELECT {step}, " + f"{labels}, "
-        "mapKeys(latency_hist) AS latency_buckets, mapValues(latency_hist) AS latency_weights, "
-        "mapKeys(queue_hist) AS queue_buckets, mapValues(queue_hist) AS queue_weights, "
-        "latency_min, latency_max",
+        "SELECT {step}, " + f"{labels}, {DURATIONS_SQL}",
         "SELECT {step}, " + f"{labels}, "
         f"{_arrays('latency_s', 'latency')}, {_arrays('queue_s', 'queue')}, "
         "toFloat32(ifNull(latency_s, inf)) AS latency_min, "
         "toFloat32(ifNull(latency_s, -inf)) AS latency_max",
         conditions_of(filters),
         MESSAGES,
-        cut(span, steps.step_ns, MESSAGES, known),
+        pieces,
         steps,
     )
 

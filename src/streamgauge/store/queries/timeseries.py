@@ -16,12 +16,11 @@ from streamgauge.store.engine import Engine
 from streamgauge.store.histogram import middle_s
 from streamgauge.store.kept import Known
 from streamgauge.store.levels import MESSAGES, NS_A_SECOND, QUEUES, Level
-from streamgauge.store.queries.ends import is_end
+from streamgauge.store.queries.ended import ended_rows
 from streamgauge.store.queries.pieces import settled
 from streamgauge.store.queries.rows import (
     FAILED_SQL,
     Steps,
-    message_rows,
     parameters_of,
     queue_rows,
 )
@@ -135,7 +134,12 @@ def timeseries(
     step_ns = _kept_step_ns(_step_ns(from_s, to_s, step_s), known.finest_at(family, whole.from_ns))
     first, end = whole.from_ns // step_ns, -(-whole.to_ns // step_ns)
     names = list(dict.fromkeys(by))
-    answer = engine.query(_sql(asked, span, known, step_ns, names, filters), parameters_of(filters))
+    steps = Steps(step_ns)
+    if _are_of_queues(asked):
+        rows = _queues_told(asked, queue_rows(span, filters, known, steps))
+    else:
+        rows = ended_rows(engine, span, filters, known, steps, names)
+    answer = engine.query(_sql(asked, rows, names), parameters_of(filters))
     if _are_of_queues(asked) and filters.source is not None:
         answer = answer.slice(0, 0)  # queues know no source
     labels, series_of = _series_of(answer, names)
@@ -199,27 +203,20 @@ def _kept_step_ns(step_ns: int, kept: Level | None) -> int:
     return -(-step_ns // unit_ns) * unit_ns
 
 
-def _sql(
-    asked: Mapping[str, Metric],
-    span: Span,
-    known: Known,
-    step_ns: int,
-    names: Sequence[str],
-    filters: Filters,
-) -> str:
-    steps = Steps(step_ns)
+def _sql(asked: Mapping[str, Metric], rows: str, names: Sequence[str]) -> str:
     keys = ", ".join(("step", *names))
     values = ", ".join(f"{what.sql} AS value_{name}" for name, what in asked.items())
-    if _are_of_queues(asked):
-        rows = (
-            "(SELECT step, queue, tenant, integration, pipeline, max(backlog_last) AS backlog, "
-            f"max(oldest_age_s_last) AS age FROM {queue_rows(span, filters, known, steps)} "
-            "GROUP BY step, queue, tenant, integration, pipeline)"
-        )
-        told = " OR ".join(f"{what.field}.1 >= 0" for what in asked.values())
-        return f"SELECT {keys}, {values} FROM {rows} WHERE {told} GROUP BY {keys}"
-    rows = f"(SELECT *, {is_end(filters)} AS ends FROM {message_rows(span, filters, known, steps)})"
     return f"SELECT {keys}, {values} FROM {rows} GROUP BY {keys}"
+
+
+def _queues_told(asked: Mapping[str, Metric], rows: str) -> str:
+    """The last values of each step and queue, where one of them was told."""
+    told = " OR ".join(f"{what.field}.1 >= 0" for what in asked.values())
+    return (
+        "(SELECT step, queue, tenant, integration, pipeline, max(backlog_last) AS backlog, "
+        f"max(oldest_age_s_last) AS age FROM {rows} "
+        f"GROUP BY step, queue, tenant, integration, pipeline HAVING {told})"
+    )
 
 
 def _unheard(

@@ -6,40 +6,40 @@ import argparse
 import os
 from collections.abc import Callable
 
-from bench.ingest import ROUNDS, measure
+from bench.fsync import fsync_text
+from bench.ingest import ROUNDS, ingest_text
+from bench.memory import MINUTES, memory_text
 from bench.pages import pages_text
 from bench.parse import parse_text
-from bench.report import ingest_text, write_results
+from bench.report import write_results
 from bench.shape import LINES
+
+Asked = argparse.Namespace
+
+SECTIONS: dict[str, Callable[[Asked], str]] = {
+    "ingest": lambda asked: ingest_text(asked.lines, asked.rounds),
+    "parse": lambda asked: parse_text(asked.lines, asked.rounds),
+    "memory": lambda asked: memory_text(asked.minutes),
+    "fsync": lambda asked: fsync_text(rounds=asked.rounds),
+    "pages": lambda _: pages_text(),
+}
+"""Each measures and answers with its section of `bench/RESULTS.md`, in this order."""
 
 
 def main() -> None:
     """Run what was asked for; only a complete run replaces `bench/RESULTS.md`."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "what", nargs="?", choices=["ingest", "parse", "pages"], help="default: all"
-    )
+    parser.add_argument("what", nargs="?", choices=list(SECTIONS), help="default: all")
     parser.add_argument("--lines", type=int, default=LINES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="of the memory's load")
     asked = parser.parse_args()
     load_before = os.getloadavg()[0]
-    sections: dict[str, Callable[[argparse.Namespace], str]] = {
-        "ingest": _ingest,
-        "parse": _parse,
-        "pages": lambda _: pages_text(),
-    }
-    texts = [sections[name](asked) for name in ([asked.what] if asked.what else sections)]
+    names = [asked.what] if asked.what else list(SECTIONS)
+    texts = [SECTIONS[name](asked) for name in names]
     print("\n".join(["", *texts]))
     if not asked.what and (asked.lines, asked.rounds) == (LINES, ROUNDS):
         write_results(texts, load_before)
-
-
-def _ingest(asked: argparse.Namespace) -> str:
-    return ingest_text(*measure(asked.lines, asked.rounds))
-
-
-def _parse(asked: argparse.Namespace) -> str:
-    return parse_text(asked.lines, asked.rounds)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,6 @@ import httpx
 from bench.shape import Load
 from streamgauge.testing.process import StreamgaugeProcess, free_port
 
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-
 
 class Server(Protocol):
     """One program under measurement."""
@@ -45,8 +43,8 @@ class Streamgauge:
     name = "streamgauge"
     write_path = "/write?db=bench"
 
-    def __init__(self, folder: Path) -> None:
-        self._process = StreamgaugeProcess(folder).start()
+    def __init__(self, folder: Path, config: str = "") -> None:
+        self._process = StreamgaugeProcess(folder, config).start()
         self.port = self._process.port
         self.version = _first_line("git", "describe", "--always", "--dirty") or "unknown"
 
@@ -71,11 +69,11 @@ class VictoriaMetrics:
 
     name = "VictoriaMetrics"
     write_path = "/write?db=bench"
-    command = "victoria-metrics"
+    command = package = "victoria-metrics"
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
-        self.version = _package_version()
+        self.version = _package_version(self.package)
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False)
         arguments = [
             *(self.command, "-retentionPeriod=100y", f"-storageDataPath={folder}"),
@@ -84,7 +82,7 @@ class VictoriaMetrics:
         self._process = subprocess.Popen(
             arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
-        self._wait_until_up()
+        _wait_until_up(self._client, "/health", self.name)
 
     @property
     def pid(self) -> int:
@@ -109,51 +107,109 @@ class VictoriaMetrics:
         self._process.terminate()
         self._process.wait(60)
 
-    def _wait_until_up(self) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                self._client.get("/health").raise_for_status()
-            except httpx.TransportError:
-                time.sleep(0.05)
-            else:
-                return
-        raise RuntimeError("VictoriaMetrics did not start within 30 s")
+
+class InfluxDB:
+    """Debian's package (1.6), storing raw points, with its default settings."""
+
+    name = "InfluxDB"
+    write_path = "/write?db=bench"
+    command = "influxd"
+    package = "influxdb"
+
+    def __init__(self, folder: Path) -> None:
+        self.port, own_port = free_port(), free_port()
+        self.version = _package_version(self.package)
+        self._client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=60
+        )
+        settings = {
+            "META_DIR": str(folder / "meta"),
+            "DATA_DIR": str(folder / "data"),
+            "DATA_WAL_DIR": str(folder / "wal"),
+            "BIND_ADDRESS": f"127.0.0.1:{own_port}",
+            "HTTP_BIND_ADDRESS": f"127.0.0.1:{self.port}",
+            "HTTP_LOG_ENABLED": "false",
+            "REPORTING_DISABLED": "true",
+            "MONITOR_STORE_ENABLED": "false",
+        }
+        environment = {f"INFLUXDB_{name}": value for name, value in settings.items()}
+        self._process = subprocess.Popen(
+            [self.command, "run", "-config", os.devnull],
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _wait_until_up(self._client, "/ping", self.name)
+        question = {"q": "CREATE DATABASE bench"}
+        self._client.post("/query", params=question).raise_for_status()
+
+    @property
+    def pid(self) -> int:
+        """Of its only process."""
+        return self._process.pid
+
+    def is_complete(self, load: Load) -> bool:
+        """Whether every value of the field `count` is counted."""
+        question = {
+            "db": "bench",
+            "q": f"SELECT count(count) FROM messages WHERE time >= {load.from_s}s "
+            f"AND time < {load.to_s}s",
+        }
+        answer = self._client.get("/query", params=question).raise_for_status()
+        series = answer.json()["results"][0].get("series")
+        return bool(series) and int(series[0]["values"][0][1]) == load.line_count
+
+    def close(self) -> None:
+        """End it."""
+        self._client.close()
+        self._process.terminate()
+        self._process.wait(60)
 
 
-def find_victoria_metrics() -> str | None:
-    """Why VictoriaMetrics cannot be measured here, or None when it can; as root it is installed."""
-    if shutil.which(VictoriaMetrics.command):
+Peer = type[VictoriaMetrics] | type[InfluxDB]
+PEERS: tuple[Peer, ...] = (VictoriaMetrics, InfluxDB)
+
+
+def find_peers() -> list[Peer]:
+    """Those that can be measured here."""
+    return [kind for kind in PEERS if missing(kind) is None]
+
+
+def missing_peers() -> list[str]:
+    """Why others cannot, for people."""
+    return [reason for kind in PEERS if (reason := missing(kind))]
+
+
+def missing(kind: Peer) -> str | None:
+    """Why a program cannot be measured here, or None when it can; as root it is installed."""
+    if shutil.which(kind.command):
         return None
+    name = kind.package
     if os.getuid() != 0 or not shutil.which("apt-get"):
-        return "victoria-metrics is not installed (Debian: apt-get install victoria-metrics)"
-    print("· installing victoria-metrics (once)", flush=True)
-    for command in (["update"], ["install", "-y", "--no-install-recommends", "victoria-metrics"]):
+        return f"{kind.command} is not installed (Debian: apt-get install {name})"
+    print(f"· installing {name} (once)", flush=True)
+    for command in (["update"], ["install", "-y", "--no-install-recommends", name]):
         done = subprocess.run(["apt-get", "-qq", *command], capture_output=True, check=False)
         if done.returncode:
-            return f"victoria-metrics cannot be installed: {done.stderr.decode()[-300:].strip()}"
+            return f"{name} cannot be installed: {done.stderr.decode()[-300:].strip()}"
     return None
 
 
-def cpu_s(pid: int) -> float:
-    """Processor time, seconds, of a process and its living descendants.
-
-    Source: proc(5), `/proc/pid/stat`: utime, stime, and cutime, cstime of those that have ended.
-    """
-    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    own = sum(int(ticks) for ticks in stat[11:15]) / _TICKS_PER_S
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(cpu_s(int(child)) for child in children)
-
-
-def resident_bytes(pid: int) -> int:
-    """Memory that a process holds now."""
-    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+def _wait_until_up(client: httpx.Client, path: str, name: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            client.get(path).raise_for_status()
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{name} did not start within 30 s")
 
 
-def _package_version() -> str:
-    return _first_line("dpkg-query", "-W", "-f=${Version}", "victoria-metrics") or "unknown"
+def _package_version(package: str) -> str:
+    return _first_line("dpkg-query", "-W", "-f=${Version}", package) or "unknown"
 
 
 def _first_line(*command: str) -> str:

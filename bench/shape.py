@@ -36,7 +36,12 @@ class Load:
         return sum(map(len, self.bodies)) / self.line_count
 
 
-def make_load(line_count: int = LINES, seed: int = 1, now_s: float | None = None) -> Load:
+def make_load(
+    line_count: int = LINES,
+    seed: int = 1,
+    now_s: float | None = None,
+    lines_per_body: int = LINES_PER_BODY,
+) -> Load:
     """The load, ending at the whole minute before `now_s` (epoch seconds; default now)."""
     chance = random.Random(seed)
     series = list(_series(chance))
@@ -51,8 +56,8 @@ def make_load(line_count: int = LINES, seed: int = 1, now_s: float | None = None
         latency = chance.randint(1000, 99999) / 100
         lines.append(f"{series[number % SERIES]} count={count}i,latency_ms={latency:.2f} {stamp}\n")
     bodies = [
-        "".join(lines[start : start + LINES_PER_BODY]).encode()
-        for start in range(0, line_count, LINES_PER_BODY)
+        "".join(lines[start : start + lines_per_body]).encode()
+        for start in range(0, line_count, lines_per_body)
     ]
     return Load(bodies, line_count, total, from_s, to_s)
 

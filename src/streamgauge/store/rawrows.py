@@ -49,7 +49,8 @@ def _ranks(tags: pa.ChunkedArray) -> Ints:
     words = np.array(values.to_pylist(), object)
     ranks = np.empty(len(words), np.int64)
     ranks[np.argsort(words, kind="stable")] = np.arange(len(words))
-    return ranks[codes]
+    found: Ints = ranks[codes]
+    return found
 
 
 def raw_rows(messages: pa.Table) -> pa.Table:

@@ -29,7 +29,7 @@ SETTINGS: dict[str, int | str] = {
     "prefer_localhost_replica": 1,
 }
 """Of every connection. Source: ClickHouse, docs, Distributed table engine; session settings."""
-SHARD_KEYS = (("tenant",), ("db", "measurement", "tags", "field"))
+SHARD_KEYS = (("tenant",), ("db", "measurement", "tags", "field"), ("token",))
 """The first whose columns a table has all of; else its sorting key's first column."""
 
 _CREATE = re.compile(

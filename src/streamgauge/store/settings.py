@@ -48,5 +48,7 @@ class StoreSettings:
     """A question that takes longer is given up."""
     query_max_memory_bytes: int = 1024**3
     """Memory a single question may use."""
+    feed_max_segments: int = 10_000
+    """The same, in segments, where several processes write into one engine."""
     feed_max_rows: int = 500_000
     """Rows kept for detection before it is told to start again from history."""

@@ -20,16 +20,17 @@ from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.store import queries
 from streamgauge.store.address import is_embedded
 from streamgauge.store.brokenparts import BrokenParts
+from streamgauge.store.changes import ChangeFeed
 from streamgauge.store.diskstate import DiskState
 from streamgauge.store.durability import set_durability
 from streamgauge.store.engine import Engine
-from streamgauge.store.feed import FeedBuffer
+from streamgauge.store.feed import FeedBuffer, merge
 from streamgauge.store.intake import body_of
 from streamgauge.store.journal import Journal
 from streamgauge.store.kept import KeptFrom, Known
 from streamgauge.store.levels import MESSAGES, MINUTE, NS_A_HOUR
 from streamgauge.store.lock import FolderLock
-from streamgauge.store.migrate import migrate
+from streamgauge.store.migrate import migrate, pending
 from streamgauge.store.numbers import numbers
 from streamgauge.store.pending import Pending
 from streamgauge.store.restoring import restore
@@ -39,6 +40,7 @@ from streamgauge.store.scratch import Scratch
 from streamgauge.store.segment import ROWS_BITS
 from streamgauge.store.setaside import SetAside
 from streamgauge.store.settings import StoreSettings
+from streamgauge.store.sharing import Sharing
 from streamgauge.store.writer import Writer
 
 AHEAD_S = 3600.0
@@ -59,7 +61,12 @@ class Store:
     """Thread-safe between `open` and `close`."""
 
     def __init__(
-        self, url: str | None, data_dir: Path, clock: Clock, settings: StoreSettings
+        self,
+        url: str | None,
+        data_dir: Path,
+        clock: Clock,
+        settings: StoreSettings,
+        sharing: Sharing | None = None,
     ) -> None:
         """Nothing is touched before `open`.
 
@@ -69,7 +76,9 @@ class Store:
             data_dir: Where journal and lock stand.
             clock: Tells the age of keys and lines.
             settings: Limits.
+            sharing: With whom the engine is shared; None: it is ours alone.
         """
+        self._sharing, self._changes = sharing, ChangeFeed(settings.feed_max_segments)
         self._data_dir, self._clock, self._settings = data_dir, clock, settings
         self._engine = Engine(url, settings)
         self._capacity = queries.CapacityMemory()
@@ -113,7 +122,7 @@ class Store:
                 self._engine.suspend(STARTING)
             else:
                 self._engine.open()
-                migrate(self._engine)
+                self._make_schema()
             self._pending.open()
             self._journal = self._open_journal(is_patient)
             self._writer = self._new_writer(self._journal)
@@ -131,11 +140,21 @@ class Store:
         """Bring the schema up to date, and finish what a crash may have left half inserted."""
         if self._engine.is_addressed:
             self._engine.open()
-        migrate(self._engine)
-        set_durability(self._engine, self._settings.fsync)
+        self._make_schema()
         self._kept.load(self._engine)
         self._opened_writer().replay_begun()
         self._ready.set()
+
+    def _make_schema(self) -> None:
+        if self._sharing is None or self._sharing.migrates:
+            migrate(self._engine)
+            set_durability(self._engine, self._settings.fsync)
+        elif pending(self._engine):
+            raise StoreError(
+                "the tables of this version are not there yet: start the process that detects, "
+                "which makes them",
+                permanent=False,
+            )
 
     def engine_found(self, url: str) -> None:
         """The engine answers at `url`: whatever waits for it goes on."""
@@ -155,11 +174,12 @@ class Store:
         return Writer(
             journal,
             self._engine,
-            self._feed.add,
+            self._feed.add if self._sharing is None else _ignore,
             self._settings,
             self._aside,
             self._pending,
             oldest_minute_hour,
+            self._sharing,
         )
 
     def _open_journal(self, is_patient: bool) -> Journal:
@@ -308,7 +328,10 @@ class Store:
 
     def take(self) -> Delta | None:
         """What was inserted since the last call; None: it overflowed, ask `history`."""
-        return self._feed.take()
+        if self._sharing is None:
+            return self._feed.take()
+        came, ahead = self._changes.take(self._asked()), self._feed.take()
+        return merge([ahead, came]) if came is not None and ahead is not None else None
 
     def history(self, until_s: float) -> History:
         """What the rollups hold before `until_s`; the feed starts again from there.
@@ -322,6 +345,8 @@ class Store:
         writer = self._opened_writer()
         self._hold_inserting(writer)
         try:
+            if self._sharing:
+                self._changes.restart(self._asked())
             past = queries.history(self._asked(), self._known(), until_s)
             ahead = queries.minutes_between(
                 self._asked(),
@@ -432,3 +457,7 @@ class Store:
         if self._writer is None:
             raise StoreError(self._closed_because, permanent=False)
         return self._writer
+
+
+def _ignore(_: Delta) -> None:
+    """Where the engine is shared, all writers' sums come from its table of changes."""

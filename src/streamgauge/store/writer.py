@@ -24,6 +24,8 @@ import structlog
 from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta
 from streamgauge.store.attempts import Attempts
+from streamgauge.store.changes import TABLE as CHANGES
+from streamgauge.store.changes import ChangeLog
 from streamgauge.store.coarse import day_rows, hour_rows, hours_of
 from streamgauge.store.engine import Engine
 from streamgauge.store.journal import Border, Entry, Journal
@@ -31,6 +33,7 @@ from streamgauge.store.pending import Pending
 from streamgauge.store.segment import Segment, build_segment
 from streamgauge.store.setaside import SetAside
 from streamgauge.store.settings import StoreSettings
+from streamgauge.store.sharing import Sharing
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +50,7 @@ class Writer:
         aside: SetAside,
         pending: Pending,
         oldest_minute_hour: Callable[[], int] = lambda: 0,
+        sharing: Sharing | None = None,
     ) -> None:
         """Nothing runs before `start`.
 
@@ -59,7 +63,9 @@ class Writer:
             pending: What waits for hours and days.
             oldest_minute_hour: The hour since the epoch before which minutes are gone, so that
                 what is stamped there cannot wait: no minutes could stand in.
+            sharing: With whom the engine is shared; None: it is ours alone.
         """
+        self._sharing, self._changes = sharing, ChangeLog()
         self._pending, self._oldest_minute_hour = pending, oldest_minute_hour
         self._journal, self._engine, self._aside = journal, engine, aside
         self._add_delta, self._settings = add_delta, settings
@@ -234,7 +240,16 @@ class Writer:
             self._attempts.until_done(lambda: self._journal.finish(border.last_seq))
 
     def _build(self, entries: list[Entry], made: list[Segment]) -> bool:
-        """Put the segment of `entries` into `made`; none, if all of them had to be set aside."""
+        """Put the segment of `entries` into `made`; none, if there is nothing of ours in them."""
+        ours: list[Entry] = []
+        if not self._attempts.until_done(lambda: ours.extend(self._ours(entries))):
+            return False
+        return not ours or self._build_ours(ours, made)
+
+    def _ours(self, entries: list[Entry]) -> list[Entry]:
+        return self._sharing.ours(entries, self._journal) if self._sharing else entries
+
+    def _build_ours(self, entries: list[Entry], made: list[Segment]) -> bool:
         return self._attempts.until_done(
             lambda: made.append(self._segment_of(entries)),
             lambda reason: made.extend(self._readable_part(entries, reason)),
@@ -264,11 +279,17 @@ class Writer:
             for name, rows in segment.tables.items():
                 if not self._insert_rows(name, rows, token):
                     return False
-            if not self._add_hours(segment, token):
+            if not (self._add_hours(segment, token) and self._publish(segment, token)):
                 return False
             self.inserted_lines += segment.line_count
             self.segment_count += 1
         return True
+
+    def _publish(self, segment: Segment, token: str) -> bool:
+        """Tell detection in another process, last of all: what it hears of can be queried."""
+        if self._sharing is None:
+            return True
+        return self._insert_rows(CHANGES, self._changes.row(segment.delta, token), token)
 
     def _add_hours(self, segment: Segment, token: str) -> bool:
         """What a segment adds to hours and days: it waits, or goes in at once."""

@@ -118,6 +118,32 @@ def test_memory_is_bounded_and_the_used_are_kept(clock: SimulatedClock) -> None:
         assert limited.refusals(steady) == {}
 
 
+def test_a_runaway_tenant_is_named_and_those_counted_by_name_go_on(clock: SimulatedClock) -> None:
+    guard = SeriesGuard(clock, max_new_per_tenant_hour=10, max_tenants=5)
+    assert guard.refusals(series("acme", 0, 3)) == {}
+    body = "\n".join(f"messages,tenant=id-{n:03} count=1i 5" for n in range(100)).encode()
+    parsed = parse(body, precision="ns", db="d", received_at_ns=10**18, guard=guard)
+    assert parsed.rejected_count == 100 - 4 - 10, "four of their own, and ten that they share"
+    assert "tag tenant has 96 different values" in parsed.rejected[0].reason
+    assert guard.refusals(series("acme", 3, 7)) == {}
+
+
+def test_very_many_tenants_in_one_body_are_counted_in_time(clock: SimulatedClock) -> None:
+    """Each tenant was looked for among all lines: minutes for one body of 8 MB."""
+    count = 60_000
+    names = [f"t{n}" for n in range(count)]
+    guard = SeriesGuard(clock, max_new_per_tenant_hour=1, max_tenants=count)
+    tags = [f"tenant={name}" for name in names]
+    many = Series(
+        np.arange(1, count + 1, dtype=np.uint64),
+        lambda at: [names[index] for index in at],
+        lambda at: [tags[index] for index in at],
+    )
+    assert guard.refusals(many) == {}
+    again = Series(many.identity + np.uint64(count), many.tenant, many.tags)
+    assert len(guard.refusals(again)) == count
+
+
 def test_the_tag_to_blame() -> None:
     tags = [f"a=1,id={n},zone={n % 7}" for n in range(100)] + [r"a=x\,y"]
     assert most_varied_tag(tags) == ("id", 100)

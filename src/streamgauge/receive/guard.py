@@ -14,6 +14,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ Hashes = NDArray[np.uint64]
 GENERATION_SERIES = 1_000_000
 MAX_TENANTS = 50_000
 """Tenants counted one by one in an hour; those beyond share one allowance."""
+MAX_TOLD = 100
+"""Tenants in one body that are told which tag is to blame."""
 _FRONT_SLOTS = 1 << 18
 _TAG_SEPARATOR = re.compile(r"(?<!\\),")
 
@@ -49,12 +52,15 @@ class SeriesGuard:
         clock: Clock,
         max_new_per_tenant_hour: int,
         generation_series: int = GENERATION_SERIES,
+        max_tenants: int = MAX_TENANTS,
     ) -> None:
         self._clock, self._limit = clock, max_new_per_tenant_hour
         self._known = _Known(generation_series)
         self._hour = -1
-        self._new_counts: dict[str, int] = {}
-        self._worst_tag: dict[str, tuple[str, int]] = {}
+        self._max_tenants = max_tenants
+        self._new_counts: dict[str | None, int] = {}
+        """By tenant; None: those beyond `max_tenants` together."""
+        self._worst_tag: dict[str | None, tuple[str, int]] = {}
         self._lock = threading.Lock()
 
     def refusals(self, series: Series) -> dict[int, str]:
@@ -67,8 +73,7 @@ class SeriesGuard:
             first = np.sort(new[np.unique(series.identity[new], return_index=True)[1]])
             refused, reasons = self._refuse(series, first)
             self._known.add(series.identity[first[~refused]])
-            out = new[np.isin(series.identity[new], series.identity[first[refused]])]
-            return {int(at): reasons[tenant] for at, tenant in _named(series, out)}
+            return _at_all(series.identity, new, first[refused], reasons)
 
     def known(self) -> Hashes:
         """What is known, those seen longest ago first; to be kept for the next process."""
@@ -94,41 +99,88 @@ class SeriesGuard:
 
     def _refuse(
         self, series: Series, new: NDArray[np.int64]
-    ) -> tuple[NDArray[np.bool_], dict[str, str]]:
-        """Which of the new series are too many, and the reason for each tenant."""
-        names, tenant = np.unique(np.array(series.tenant(new), object), return_inverse=True)
-        refused = np.zeros(len(new), bool)
-        reasons: dict[str, str] = {}
-        for code, name in enumerate(names.tolist()):
-            account = self._account(name)
-            count = self._new_counts.get(account, 0)
-            mine = np.flatnonzero(tenant == code) if len(names) > 1 else np.arange(len(new))
-            excess = mine[max(self._limit - count, 0) :]
-            self._new_counts[account] = count + len(mine) - len(excess)
-            if len(excess):
-                refused[excess] = True
-                reasons[name] = self._reason(name, series.tags(new[mine]))
-        return refused, reasons
+    ) -> tuple[NDArray[np.bool_], list[str]]:
+        """Which of the new series are too many, and the reason for each of these, in order.
 
-    def _account(self, tenant: str) -> str:
-        is_full = len(self._new_counts) >= MAX_TENANTS and tenant not in self._new_counts
-        return "" if is_full else tenant
+        A runaway tag may be the tenant itself, so nothing here is done for each tenant but looking
+        up its account.
+        """
+        tenants = series.tenant(new)
+        names, tenant = np.unique(np.array(tenants, object), return_inverse=True)
+        accounts, of_tenant = _numbered(self._accounts(names.tolist()))
+        account = of_tenant[tenant]
+        counts = np.array([self._new_counts.get(name, 0) for name in accounts])
+        rank = _rank_within(account)
+        refused = rank >= np.maximum(self._limit - counts, 0)[account]
+        added = np.bincount(account[~refused], minlength=len(accounts))
+        self._new_counts.update(zip(accounts, (counts + added).tolist(), strict=True))
+        reasons = {
+            int(code): self._reason(accounts[code], series.tags(new[account == code]))
+            for code in np.unique(account[refused])[:MAX_TOLD]
+        }
+        told = account[refused].tolist()
+        return refused, [reasons.get(code) or self._other_reason() for code in told]
 
-    def _reason(self, tenant: str, tags: Sequence[str]) -> str:
+    def _accounts(self, tenants: list[str]) -> list[str | None]:
+        """Where each of these distinct tenants is counted: by its name while there is room."""
+        room = max(self._max_tenants - len(self._new_counts), 0)
+        known = self._new_counts
+        fresh = set(islice((name for name in tenants if name not in known), room))
+        return [name if name in known or name in fresh else None for name in tenants]
+
+    def _reason(self, account: str | None, tags: Sequence[str]) -> str:
         """Names the tag that varied most in any body of this hour: a later one may bring few."""
-        account, found = self._account(tenant), most_varied_tag(tags)
+        found = most_varied_tag(tags)
         earlier = self._worst_tag.get(account, found)
         worst, value_count = max(earlier, found, key=lambda told: told[1])
         self._worst_tag[account] = worst, value_count
+        if account is None:
+            return (
+                f"tag {worst} has {value_count:,} different values among the new series of one "
+                f"body, and customers beyond the first {self._max_tenants:,} with new series in "
+                f"an hour share {self._limit:,} of them: is {worst} an id? send it as a field"
+            )
         return (
-            f"tag {worst} of customer {tenant or '(none)'} has {value_count:,} different values "
+            f"tag {worst} of customer {account or '(none)'} has {value_count:,} different values "
             f"among the new series of one body, and a customer may have {self._limit:,} new "
             f"series an hour: send {worst} as a field instead"
         )
 
+    def _other_reason(self) -> str:
+        return (
+            f"a customer may have {self._limit:,} new series an hour: send what varies from line "
+            "to line as a field"
+        )
 
-def _named(series: Series, at: NDArray[np.int64]) -> list[tuple[int, str]]:
-    return list(zip(at.tolist(), series.tenant(at), strict=True)) if len(at) else []
+
+def _numbered(accounts: list[str | None]) -> tuple[list[str | None], NDArray[np.int64]]:
+    """The distinct ones, and for each the number of its own."""
+    numbers: dict[str | None, int] = {}
+    codes = [numbers.setdefault(account, len(numbers)) for account in accounts]
+    return list(numbers), np.array(codes, np.int64)
+
+
+def _rank_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many of the same group stand before each [n]."""
+    order = np.argsort(groups, kind="stable")
+    sizes = np.bincount(groups)
+    first = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rank = np.empty(len(groups), np.int64)
+    rank[order] = np.arange(len(groups)) - first
+    return rank
+
+
+def _at_all(
+    identity: Hashes, new: NDArray[np.int64], refused: NDArray[np.int64], reasons: list[str]
+) -> dict[int, str]:
+    """The reasons also for those positions that have the same series as a refused one."""
+    if not len(refused):
+        return {}
+    order = np.argsort(identity[refused])
+    hashes = identity[refused][order]
+    out = new[np.isin(identity[new], hashes)]
+    at = order[np.searchsorted(hashes, identity[out])]
+    return {place: reasons[which] for place, which in zip(out.tolist(), at.tolist(), strict=True)}
 
 
 def most_varied_tag(tags: Sequence[str]) -> tuple[str, int]:

@@ -2,7 +2,8 @@
 
 1. The files are parsed and stored, in a store of their own that is removed at the end.
 2. The clock steps from the first time stamp to the last; at each tick detection is given what
-   was stamped since, and decides as it would have done live.
+   was stamped since, and decides as it would have done live. What is older on that clock than it
+   is kept is forgotten on the way, so that rules see what they would have seen.
 3. Incidents are printed as NDJSON. Nothing is notified, nothing is kept.
 """
 
@@ -35,6 +36,9 @@ from streamgauge.store import Store
 TICK_S = 10.0
 """As live."""
 
+RETAIN_EVERY_S = 86_400.0
+"""The store forgets whole days at a time, so that hours in between change nothing."""
+
 QUIET_AFTER_S = 6 * 3600.0
 """So long after the last line every tick is judged; the rest of a longer gap is leapt over."""
 
@@ -64,9 +68,9 @@ def run(files: list[Path], configuration: Configuration) -> None:
         store.open()
         try:
             loaded = load(files, store)
-            incidents = _decide(store, clock, configuration, loaded)
+            incidents = decide(store, clock, configuration, loaded)
         finally:
-            store.close()
+            store.close(flush_timeout_s=0.0)
     for incident in incidents:
         print(json.dumps(replay_shape(incident), ensure_ascii=False))
 
@@ -79,7 +83,8 @@ def load(files: list[Path], store: Store) -> Loaded:
             chunk, precision="ns", db="replay", received_at_ns=-1, max_ahead_s=float("inf")
         )
         _tell_rejected(path, first_line, parsed)
-        store.write(parsed, None, 0.0)
+        # A line arrives when it is stamped; a file holds no requests that could be known again.
+        store.write(parsed, None, _first_stamp_s(parsed.batch))
         _count(loaded, parsed)
         _progress(f"{loaded.lines:,} lines read")
     if loaded.last_ns < 0:
@@ -104,21 +109,30 @@ def _tables(batch: Batch) -> list[pa.Table]:
     return [table for table in (batch.messages, batch.queue, batch.points) if table.num_rows]
 
 
+def _first_stamp_s(batch: Batch) -> float:
+    """Epoch seconds; 0 where there is no row."""
+    firsts = (pc.min(table["time_ns"]).as_py() for table in _tables(batch))
+    return float(min(firsts, default=0) / 1e9)
+
+
 def _tell_rejected(path: Path, first_line: int, parsed: Parsed) -> None:
     for line in parsed.rejected[:3]:
         number = first_line + line.line_number - 1
         _say(f"{path}, line {number}: {line.reason}: {line.line}")
 
 
-def _decide(
+def decide(
     store: Store, clock: SimulatedClock, configuration: Configuration, loaded: Loaded
 ) -> list[Incident]:
     """All incidents in the order they opened, as they stand at the last time stamp."""
     judge = Judge(Detector(expectations(configuration)), rules(configuration), store)
     found: dict[str, Incident] = {}
-    is_watched = sys.stderr.isatty()
+    is_watched, retain_at = sys.stderr.isatty(), 0.0
     for now, delta in _ticks(store, loaded):
         clock.move_to(now)
+        if now >= retain_at:
+            store.retain()
+            retain_at = now + RETAIN_EVERY_S
         if delta is not None:
             judge.detector.observe(delta)
         changes = judge.decide(now)

@@ -30,7 +30,8 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 IS_NIGHTLY = bool(os.environ.get("STREAMGAUGE_NIGHTLY"))
 KILLS = 100 if IS_NIGHTLY else 10
 LINES_PER_BODY = 500
-LEVELS = ("messages", "minute", "platform_minute", "hour", "day")
+LEVELS = ("messages", "minute", "hour", "day")
+ALL_TOGETHER = "SELECT toUInt64(sum(count)) AS n FROM platform_minute"
 POINT_LEVELS = ("point_minute", "point_hour", "point_day")
 WITH_FSYNC = "[store]\nfsync = true\n"
 _ASK = """
@@ -173,11 +174,12 @@ def _check_levels(data: Path, sent: dict[str, int]) -> None:
         for name in LEVELS
     }
     points = {f"SELECT toUInt64(sum(count)) AS n FROM {name}": name for name in POINT_LEVELS}
-    told = _asked(data, [*messages, *points])
+    told = _asked(data, [*messages, *points, ALL_TOGETHER])
     for sql, name in messages.items():
         assert {row["tenant"]: row["n"] for row in told[sql]} == sent, name
     for sql, name in points.items():
         assert told[sql] == [{"n": len(sent)}], name
+    assert told[ALL_TOGETHER] == [{"n": sum(sent.values())}]
 
 
 def _asked(data: Path, questions: list[str]) -> dict[str, Any]:

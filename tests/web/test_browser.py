@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGES = [
     "/", "/customers", "/customers/dunder", "/incidents", "/incidents/inc-silence",
-    "/incidents/inc-backlog", "/api/docs",
+    "/incidents/inc-backlog", "/refused", "/api/docs",
 ]  # fmt: skip
 
 

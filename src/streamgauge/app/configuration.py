@@ -28,9 +28,11 @@ from streamgauge.app.config import (
     Auth,
     DeclaredFlow,
     Detect,
+    Govern,
     Limits,
     Log,
     Notify,
+    PriceSettings,
     Receive,
     Rule,
     Server,
@@ -56,6 +58,8 @@ class Configuration(BaseSettings):
     receive: Receive = Receive()
     limits: Limits = Limits()
     store: Store = Store()
+    govern: Govern = Govern()
+    prices: PriceSettings = PriceSettings()
     state: StateSettings = StateSettings()
     detect: Detect = Detect()
     log: Log = Log()

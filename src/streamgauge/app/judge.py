@@ -7,7 +7,7 @@ the questions of the user's own rules.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -28,6 +28,10 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
+def _nothing(_open: Mapping[str, Incident]) -> list[Finding]:
+    return []
+
+
 class Judge:
     """Holds what detection knows and which incidents are open."""
 
@@ -37,9 +41,11 @@ class Judge:
         rules: Sequence[Rule] = (),
         metrics: MetricSource | None = None,
         make_id: Callable[[], str] = new_id,
+        own: Callable[[Mapping[str, Incident]], list[Finding]] = _nothing,
     ) -> None:
         self.detector = detector
         self._rules, self._metrics, self._make_id = rules, metrics, make_id
+        self._own = own
         self.policy = IncidentPolicy()
         self.open: dict[str, Incident] = {}
         """By key: every incident that is not closed."""
@@ -49,6 +55,7 @@ class Judge:
     def decide(self, now: float) -> list[Change]:
         """What changes at `now` (epoch seconds), by all that the detector has observed."""
         findings = self.detector.evaluate(now) + self._rule_findings(now)
+        findings += self._own(self.open)
         self._forget_old(now)
         return step(self.open, findings, now, self._make_id, self.closed, self.policy)
 

@@ -9,7 +9,9 @@ from prometheus_client import GC_COLLECTOR, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
+from streamgauge.app.budget_metrics import BudgetCollector
 from streamgauge.app.watch import Watch
+from streamgauge.model.budget import Budget
 from streamgauge.model.errors import StoreError
 from streamgauge.model.refusal import Refusal, RefusedLine
 from streamgauge.receive import metrics as receive_metrics
@@ -69,11 +71,13 @@ class OwnOperations:
         state: State,
         ledger: RefusalLedger,
         not_open: Callable[[], list[str]] = list,
+        budget: Callable[[], Budget | None] = lambda: None,
     ) -> None:
         self._store, self._watch, self._ledger = store, watch, ledger
-        self._not_open = not_open
+        self._not_open, self._budget = not_open, budget
         self._registry = CollectorRegistry()
         self._registry.register(SelfCollector(store, watch, state))
+        self._registry.register(BudgetCollector(budget))
         ProcessCollector(registry=self._registry)
         self._registry.register(GC_COLLECTOR)
 
@@ -84,6 +88,10 @@ class OwnOperations:
     def notices(self) -> list[str]:
         """What somebody has to look at while all is served."""
         return self._store.notices()
+
+    def budget(self) -> Budget | None:
+        """Our own budget, use, forecast and cost; None before the governor's first look."""
+        return self._budget()
 
     def prometheus(self) -> bytes:
         """Our own metrics in Prometheus' text format."""

@@ -6,15 +6,24 @@ from collections import Counter
 from pathlib import Path
 
 from streamgauge.alert.rules import Rule
+from streamgauge.app import machine
 from streamgauge.app.config import (
     DeclaredFlow,
     Limited,
     Notify,
     NotifyOpsgenie,
     NotifyWebhook,
+    PriceSettings,
 )
 from streamgauge.app.configuration import Configuration
+from streamgauge.app.governor import GovernorSettings
 from streamgauge.detect.expectations import Declared, Expectations
+from streamgauge.govern.constants import measured
+from streamgauge.govern.cost import Prices
+from streamgauge.govern.findings import WarningSettings
+from streamgauge.govern.giving import GivingSettings
+from streamgauge.govern.memory import DEFAULT_RATIO, MIN_BUDGET_BYTES, shares
+from streamgauge.model.budget import MemoryShares
 from streamgauge.model.clock import Clock
 from streamgauge.model.errors import ConfigError
 from streamgauge.model.flow import Scope
@@ -27,6 +36,7 @@ from streamgauge.receive.gates import Gates, gates_of
 from streamgauge.receive.limits import ReceiveLimits
 from streamgauge.receive.quotas import QuotaSettings, TenantLimits
 from streamgauge.store import StoreSettings
+from streamgauge.store.retention import Retention
 
 
 def store_url(configuration: Configuration) -> str:
@@ -53,15 +63,68 @@ def public_url(configuration: Configuration, port: int) -> str:
 
 
 def store_settings(configuration: Configuration) -> StoreSettings:
-    """Limits of the store."""
-    store = configuration.store
+    """Limits of the store; those of memory are shares of its budget."""
+    store, memory = configuration.store, memory_shares(configuration)
     return StoreSettings(
         journal_max_bytes=store.journal,
+        query_max_memory_bytes=memory.query_bytes,
+        held_max_bytes=memory.held_bytes,
+        segment_max_bytes=memory.segment_bytes,
+        feed_max_rows=memory.feed_rows,
         fsync=store.fsync,
         raw_retention_s=store.raw_retention,
         minute_retention_s=store.minute_retention,
         hour_retention_s=store.hour_retention,
         day_retention_s=store.day_retention,
+    )
+
+
+def memory_shares(configuration: Configuration) -> MemoryShares:
+    """The one place that divides memory: between questions, buffers and series."""
+    budget = configuration.store.memory_budget
+    if budget is None:
+        budget = int(DEFAULT_RATIO * machine.memory_limit_bytes())
+    elif budget < MIN_BUDGET_BYTES:
+        raise ConfigError(f'[store] memory_budget must be at least "{MIN_BUDGET_BYTES // 10**6}MB"')
+    return shares(max(budget, MIN_BUDGET_BYTES), measured())
+
+
+def prices(configuration: Configuration) -> Prices:
+    """What things cost."""
+    given = configuration.prices
+    return Prices(
+        currency=given.currency,
+        disk_gb=given.disk_gb,
+        memory_gb=given.memory_gb,
+        cpu=given.cpu,
+        network_gb=given.network_gb,
+        is_example=given == PriceSettings(),
+    )
+
+
+def governor_settings(configuration: Configuration) -> GovernorSettings:
+    """Budgets, thresholds, prices."""
+    store, govern = configuration.store, configuration.govern
+    return GovernorSettings(
+        every_s=govern.every,
+        disk_budget_bytes=store.disk_budget,
+        retention=Retention(
+            store.raw_retention, store.minute_retention, store.hour_retention, store.day_retention
+        ),
+        giving=GivingSettings(
+            raw_s=store.raw_retention,
+            minute_s=store.minute_retention,
+            raw_floor_s=govern.raw_floor,
+            minute_floor_s=govern.minute_floor,
+            give_up_above=govern.give_up_above,
+            aim=(govern.give_up_above + govern.give_back_below) / 2,
+            give_back_below=govern.give_back_below,
+            last_resort=(1 + govern.give_up_above) / 2,
+        ),
+        warning=WarningSettings(warn_before_s=govern.warn_before),
+        memory=memory_shares(configuration),
+        prices=prices(configuration),
+        wire_bytes_per_line=measured().wire_bytes_per_line,
     )
 
 

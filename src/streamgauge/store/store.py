@@ -16,8 +16,10 @@ from streamgauge.model.clock import Clock
 from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta, History
 from streamgauge.model.refusal import RefusedLine
+from streamgauge.model.usage import StoreUsage, TenantUsage
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.store import queries
+from streamgauge.store import usage as usages
 from streamgauge.store.address import is_embedded
 from streamgauge.store.brokenparts import BrokenParts
 from streamgauge.store.changes import ChangeFeed
@@ -396,6 +398,30 @@ class Store:
         )
         settled = self._opened_writer().while_settled
         return retain(self._engine, self._kept, retention, self._clock.now(), settled)
+
+    def usage(self) -> StoreUsage:
+        """See `usages.usage`.
+
+        Raises:
+            StoreError: the engine cannot be asked.
+        """
+        return usages.usage(self._asked(), self._data_dir, self._clock.now())
+
+    def tenant_usage(self, from_s: float, to_s: float) -> list[TenantUsage]:
+        """See `usages.tenants`.
+
+        Raises:
+            StoreError: the engine cannot be asked.
+        """
+        return usages.tenants(self._asked(), from_s, to_s)
+
+    def room_bytes(self) -> int:
+        """What is free where the data stands.
+
+        Raises:
+            StoreError: it cannot be asked.
+        """
+        return usages.room_bytes(self._asked(), self._data_dir if self._is_local else None)
 
     def problems(self) -> list[str]:
         """Reasons for not being ready, for people; empty: writes and queries are served."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from streamgauge.model.budget import Budget
 from streamgauge.model.errors import StoreError
 from streamgauge.model.refusal import Refusal, RefusedLine
 from streamgauge.web.ports import Expectation
@@ -15,6 +16,7 @@ class FakeOperations:
 
     told_problems: list[str] = field(default_factory=list)
     told_notices: list[str] = field(default_factory=list)
+    told_budget: Budget | None = None
     per_hour: float | None = 225.0
     strangers: frozenset[str] = frozenset()
     """Customers whose habit is not known yet."""
@@ -29,6 +31,10 @@ class FakeOperations:
     def notices(self) -> list[str]:
         """What was told."""
         return self.told_notices
+
+    def budget(self) -> Budget | None:
+        """What was told."""
+        return self.told_budget
 
     def prometheus(self) -> bytes:
         """One metric."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from streamgauge.model.budget import Budget
 from streamgauge.model.incident import Incident
 from streamgauge.model.notification import Notification
 from streamgauge.model.refusal import Refusal, RefusedLine
@@ -118,6 +119,10 @@ class Operations(Protocol):
         Raises:
             StoreError: the store does not answer.
         """
+        ...
+
+    def budget(self) -> Budget | None:
+        """Our own budget, use, forecast and cost; None before the first look."""
         ...
 
     def expectation(self, tenant: str) -> Expectation | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.store.engines import KINDS, engine_url
 from tests.store.lines import NOW
 
 from streamgauge.model.clock import SimulatedClock
@@ -15,13 +16,16 @@ from streamgauge.store import Store, StoreSettings
 SETTINGS = StoreSettings(segment_max_wait_s=0.001)
 
 
-@pytest.fixture(scope="module")
-def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+@pytest.fixture(scope="module", params=KINDS)
+def shared_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("store")
-    opened = Store(f"chdb://{folder}/engine", folder, SimulatedClock(NOW), SETTINGS)
-    opened.open()
-    yield opened
-    opened.close()
+    with engine_url(request.param, folder) as url:
+        opened = Store(url, folder, SimulatedClock(NOW), SETTINGS)
+        opened.open()
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

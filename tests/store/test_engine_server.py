@@ -67,7 +67,7 @@ def refusal_of(call: Callable[[], object]) -> StoreError:
 
 @pytest.mark.parametrize("compression", ["lz4", "zstd", "none"])
 def test_rows_go_in_once_and_come_out(host: EngineProcess, table: str, compression: str) -> None:
-    with opened(f"{host.url}?compression={compression}") as engine:
+    with opened(f"{host.url}&compression={compression}") as engine:
         for token in ("k", "k", "l"):
             engine.insert(table, ROWS, token)
         assert count(engine) == 4
@@ -96,7 +96,7 @@ def test_a_server_that_stands_still_is_told_so(tmp_path: Path) -> None:
     process = EngineProcess(tmp_path / "engine", print)
     process.start(within_s=60)
     try:
-        with opened(f"{process.url}?read_timeout_s=1") as engine:
+        with opened(f"{process.url}&read_timeout_s=1") as engine:
             os.kill(process.pid, signal.SIGSTOP)
             error = refusal_of(lambda: engine.query("SELECT 1"))
             os.kill(process.pid, signal.SIGCONT)

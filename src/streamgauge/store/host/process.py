@@ -28,6 +28,8 @@ from streamgauge.model.errors import StoreError
 USER = "streamgauge"
 _PING = "/?" + urlencode({"query": "SELECT 1", "max_execution_time": 0})
 _LOOK_EVERY_S = 0.2
+_MANNERS = urlencode({"compression": "none", "read_timeout_s": 300})
+"""Packing costs more than it saves on the loopback, and who is silent for long is killed."""
 
 
 class EngineProcess:
@@ -54,7 +56,8 @@ class EngineProcess:
     @property
     def url(self) -> str:
         """Where it is reached, with the credentials of this life."""
-        return f"clickhouse://{USER}:{quote(self._password)}@127.0.0.1:{self._port}/default"
+        at = f"clickhouse://{USER}:{quote(self._password)}@127.0.0.1:{self._port}/default"
+        return f"{at}?{_MANNERS}"
 
     def start(self, within_s: float, is_given_up: Callable[[], bool] = lambda: False) -> None:
         """Start it, and wait until the engine is open.

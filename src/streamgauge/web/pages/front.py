@@ -34,10 +34,22 @@ def front_page(sources: Sources) -> Page:
             told = await gather(sources, request)
         except StoreError as error:
             own["problems"] = own["problems"] or [str(error)]
-            return render(request, "trouble.html", {"now": sources.clock.now(), **own}, status=503)
+            told = await _without_figures(sources)
+            return render(request, "trouble.html", {**told, **own}, status=503)
         return render(request, "front.html", {**told, **own})
 
     return page
+
+
+async def _without_figures(sources: Sources) -> dict[str, Any]:
+    """What is known while the store answers nothing: the incidents stand in a database."""
+    now_s = sources.clock.now()
+    incidents = by_gravity(await ask_open(sources, now_s))
+    return {
+        "now": now_s,
+        "incidents": incidents[:INCIDENTS_SHOWN],
+        "incident_count": len(incidents),
+    }
 
 
 async def ask_own(sources: Sources) -> dict[str, list[str]]:

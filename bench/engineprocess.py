@@ -1,0 +1,101 @@
+"""The engine in a process of its own beside the engine in ours: `python -m bench.engineprocess`.
+
+The same 1 M lines over HTTP from 2 clients until queryable, then pages, for each of both, in turn;
+processor time and memory of all our processes together. For docs/adr/0006.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.sender import Senders
+from bench.shape import Load, make_load
+from streamgauge.testing.api import overview
+from streamgauge.testing.process import StreamgaugeProcess
+
+ROUNDS = 3
+ASKED = 100
+QUIET_S = 5.0
+
+
+def family(pid: int) -> list[int]:
+    """A process and its children."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [pid] + [int(one) for task in tasks for one in (task / "children").read_text().split()]
+
+
+def cpu_s(pids: list[int]) -> float:
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / 100
+
+
+def pss_mb(pids: list[int]) -> float:
+    total = 0
+    for pid in pids:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        total += next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+    return total / 1024
+
+
+def percentile_ms(durations: list[float], share: float) -> float:
+    return sorted(durations)[int(len(durations) * share)] * 1000
+
+
+def measure(has_process: bool, load: Load) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        config = f"[store]\nengine_process = {str(has_process).lower()}\n"
+        with StreamgaugeProcess(Path(folder), config) as process:
+            process.start()
+            pids = family(process.pid)
+            senders = Senders(process.port, "/write?db=bench", load.bodies)
+            before = cpu_s(pids)
+            sent = senders.go()
+            asked = {"from_s": load.from_s, "to_s": load.to_s}
+            while overview(process.client, **asked)["messages"] != load.message_count:
+                time.sleep(0.02)
+            queryable_s = time.monotonic() - sent.began_at
+            used = cpu_s(pids) - before
+            time.sleep(QUIET_S)
+            settled = cpu_s(pids) - before
+            memory = pss_mb(pids)
+            pages, before_pages = [], cpu_s(pids)
+            for _ in range(ASKED):
+                began = time.monotonic()
+                process.client.get("/").raise_for_status()
+                pages.append(time.monotonic() - began)
+            return {
+                "processes": len(pids),
+                "acknowledged s": sent.acknowledged_s,
+                "queryable s": queryable_s,
+                "CPU s": used,
+                "CPU s, 5 s later": settled,
+                "PSS MB": memory,
+                "CPU ms a page": (cpu_s(pids) - before_pages) * 1000 / ASKED,
+                "page p50 ms": percentile_ms(pages, 0.5),
+                "page p95 ms": percentile_ms(pages, 0.95),
+            }
+
+
+def main() -> None:
+    load = make_load()
+    found: dict[bool, list[dict[str, float]]] = {True: [], False: []}
+    for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS):
+        for has_process in (False, True):
+            found[has_process].append(measure(has_process, load))
+            print(has_process, found[has_process][-1], flush=True)
+    print("| median | in our process | in its own |")
+    print("|---|---|---|")
+    for name in found[True][0]:
+        values = [statistics.median(one[name] for one in found[kind]) for kind in (False, True)]
+        print(f"| {name} | {values[0]:.2f} | {values[1]:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

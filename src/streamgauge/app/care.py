@@ -12,24 +12,25 @@ import structlog
 from streamgauge.app.kept_refusals import KeptRefusals
 from streamgauge.app.known_series import KnownSeries
 from streamgauge.model.errors import StoreError
+from streamgauge.state.sharing import Shared
 from streamgauge.store import Store
 
 log = structlog.get_logger()
 
-RETAIN_EVERY_S = 3600.0
-RETAIN_AGAIN_S = 60.0
+FORGET_EVERY_S = 3600.0
 KEEP_SERIES_EVERY_S = 300.0
 KEEP_REFUSALS_EVERY_S = 30.0
 TELL_EVERY_S = 5.0
 TEND_EVERY_S = 5.0
+REPORT_EVERY_S = 5.0
 
 
 def cares(
-    store: Store, known: KnownSeries, refusals: KeptRefusals
+    store: Store, known: KnownSeries, refusals: KeptRefusals, shared: Shared | None = None
 ) -> list[Coroutine[Any, Any, None]]:
-    """The loops, to be run as tasks and cancelled at the end."""
+    """The loops of every process, to be run as tasks and cancelled at the end."""
     return [
-        _retain(store),
+        *([_report(store, shared)] if shared else []),
         _keep(known.save, KEEP_SERIES_EVERY_S),
         _keep(refusals.save, KEEP_REFUSALS_EVERY_S),
         _tell(ProblemLog(store.problems)),
@@ -37,16 +38,26 @@ def cares(
     ]
 
 
-async def _retain(store: Store) -> None:
-    """Forget what is older than it has to be kept, now and every hour."""
+def deciding_cares(shared: Shared | None) -> list[Coroutine[Any, Any, None]]:
+    """The loops of the one process that decides."""
+    return [*([_forget(shared)] if shared else [])]
+
+
+async def _report(store: Store, shared: Shared) -> None:
+    """Say what waits in our journal: detection must not take it for silence."""
     while True:
-        try:
-            await asyncio.to_thread(store.retain)
-        except StoreError as error:
-            log.warning("old data could not be dropped; tried again in a minute", error=str(error))
-            await asyncio.sleep(RETAIN_AGAIN_S)
-        else:
-            await asyncio.sleep(RETAIN_EVERY_S)
+        with contextlib.suppress(StoreError):
+            lines, since = store.lag().lines, store.waiting_since()
+            await asyncio.to_thread(shared.report, since, lines)
+        await asyncio.sleep(REPORT_EVERY_S)
+
+
+async def _forget(shared: Shared) -> None:
+    """Let go of bodies whose retry need not be known any more."""
+    while True:
+        with contextlib.suppress(StoreError):  # the next time is early enough
+            await asyncio.to_thread(shared.forget_bodies)
+        await asyncio.sleep(FORGET_EVERY_S)
 
 
 async def _keep(save: Callable[[], None], every_s: float) -> None:

@@ -34,11 +34,15 @@ def up(
     config: ConfigPath = None,
     data: Annotated[Path | None, Parameter(help="Folder for everything that is kept.")] = None,
     listen: Annotated[str | None, Parameter(help="HOST:PORT; default 127.0.0.1:8686.")] = None,
+    roles: Annotated[
+        str | None, Parameter(help="receive, or detect,page,web: on a cluster; default: all.")
+    ] = None,
 ) -> None:
     """Run everything in one process: receive, detect, page and show."""
+    from streamgauge.app.roles import parse_roles
     from streamgauge.app.up import run
 
-    run(_load(config, data=data, listen=listen))
+    run(_load(config, data=data, listen=listen), parse_roles(roles))
 
 
 @app.command

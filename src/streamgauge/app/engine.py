@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -25,6 +26,7 @@ from streamgauge.model.errors import StoreError
 from streamgauge.store import Store
 from streamgauge.store.address import embedded_path, is_embedded
 from streamgauge.store.host.process import EngineProcess
+from streamgauge.store.sharing import Sharing
 
 log = structlog.get_logger()
 
@@ -136,7 +138,10 @@ def _tell(line: str) -> None:
 
 
 def make_store(
-    configuration: Configuration, clock: Clock, stack: ExitStack
+    configuration: Configuration,
+    clock: Clock,
+    stack: ExitStack,
+    sharing: Sharing | None = None,
 ) -> tuple[Store, Callable[[], None]]:
     """The store, with its engine where the configuration wants it, and what opens both.
 
@@ -148,8 +153,10 @@ def make_store(
     """
     url, folder = wiring.store_url(configuration), wiring.data_folder(configuration)
     settings = wiring.store_settings(configuration)
+    if sharing:  # hours that wait would be known to this process alone
+        settings = replace(settings, rollup_wait_s=0.0)
     if not is_embedded(url) or not configuration.store.engine_process:
-        store = Store(url, folder, clock, settings)
+        store = Store(url, folder, clock, settings, sharing)
         stack.callback(store.close)
         return store, lambda: store.open(is_patient=not is_embedded(url))
     store = Store(None, folder, clock, settings)

@@ -16,6 +16,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import structlog
@@ -24,14 +25,24 @@ from starlette.types import ASGIApp
 from streamgauge import __version__
 from streamgauge.app import wiring
 from streamgauge.app.auth import TokenGate
-from streamgauge.app.care import cares
+from streamgauge.app.care import cares, deciding_cares
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.engine import make_store
+from streamgauge.app.governor import Governor
 from streamgauge.app.judge import Judge
 from streamgauge.app.kept_refusals import KeptRefusals
 from streamgauge.app.known_series import KnownSeries
 from streamgauge.app.opening import Opening
 from streamgauge.app.operations import OwnOperations
+from streamgauge.app.roles import (
+    DETECT_LEASE,
+    LEASE_S,
+    SILENT_AFTER_S,
+    Roles,
+    check_roles,
+    shared_of,
+    sharing_of,
+)
 from streamgauge.app.server import free_address, serve
 from streamgauge.app.watch import Watch
 from streamgauge.detect.detector import Detector
@@ -41,9 +52,12 @@ from streamgauge.page.delivery import Delivery
 from streamgauge.page.notifiers.build import build_notifier
 from streamgauge.receive.gates import Gates
 from streamgauge.receive.routes import routes
+from streamgauge.state.sharing import Shared
 from streamgauge.state.state import State
 from streamgauge.store import Store
+from streamgauge.web.answers import Sources
 from streamgauge.web.application import create_app
+from streamgauge.web.split import create_receiver, elsewhere_routes
 
 log = structlog.get_logger()
 
@@ -54,6 +68,8 @@ RETIRE_AGAIN_S = 5.0
 class Parts:
     """What we serve from, and what opens it."""
 
+    roles: Roles
+    shared: Shared | None
     opening: Opening
     store: Store
     state: State
@@ -61,36 +77,57 @@ class Parts:
     clock: Clock
     gates: Gates
     keepers: tuple[KnownSeries, KeptRefusals]
+    governor: Governor
 
 
-def run(configuration: Configuration) -> None:
-    """Run until SIGTERM or SIGINT.
+def run(configuration: Configuration, roles: Roles | None = None) -> None:
+    """Run until SIGTERM or SIGINT, for some roles or for all of them.
 
     Raises:
-        ConfigError: open to others without tokens, or the address cannot be listened on.
+        ConfigError: the roles cannot be had on what is configured; open to others without tokens;
+            or the address cannot be listened on.
         StoreError: the data folder cannot be used; says why and what to do.
     """
+    roles = roles or Roles()
+    check_roles(roles, configuration)
     _refuse_open_door(configuration)
     host, port = free_address(configuration.server)
     folder = wiring.data_folder(configuration)
     clock = SystemClock()
     with ExitStack() as stack:
-        store, open_store = make_store(configuration, clock, stack)
         state = State(wiring.state_url(configuration), clock)
         stack.callback(state.close)
+        shared = shared_of(configuration, state, clock)
+        if shared and roles.receives:
+            stack.callback(_leave, shared)
+        sharing = sharing_of(roles, shared)
+        store, open_store = make_store(configuration, clock, stack, sharing)
         gates = wiring.gates(configuration, clock)
         keepers = (
             KnownSeries(folder / "series.npy", gates.guard),
             KeptRefusals(folder / "refused.json", gates.ledger),
         )
-        opening = Opening(folder, (open_store, state.open, *(keeper.load for keeper in keepers)))
+        governor = Governor(
+            store,
+            clock,
+            folder / "governor.json",
+            wiring.governor_settings(configuration),
+            lambda: gates.guard.known_count,
+        )
+        loads = (governor.load, *(keeper.load for keeper in keepers))
+        opening = Opening(folder, (open_store, state.open, *loads))
         opening.begin()
         for keeper in keepers:
             stack.callback(keeper.save)
-        watch = _watch(configuration, store, state, clock)
-        parts = Parts(opening, store, state, watch, clock, gates, keepers)
+        watch = _watch(configuration, store, state, clock, shared, governor)
+        parts = Parts(roles, shared, opening, store, state, watch, clock, gates, keepers, governor)
         asyncio.run(_serve(configuration, parts, (host, port)))
     log.info("streamgauge has stopped")
+
+
+def _leave(shared: Shared) -> None:
+    with contextlib.suppress(StoreError):  # else it is not waited for after a while
+        shared.leave()
 
 
 def _refuse_open_door(configuration: Configuration) -> None:
@@ -101,11 +138,26 @@ def _refuse_open_door(configuration: Configuration) -> None:
         )
 
 
-def _watch(configuration: Configuration, store: Store, state: State, clock: Clock) -> Watch:
+def _watch(
+    configuration: Configuration,
+    store: Store,
+    state: State,
+    clock: Clock,
+    shared: Shared | None,
+    governor: Governor,
+) -> Watch:
     detector = Detector(wiring.expectations(configuration))
-    judge = Judge(detector, wiring.rules(configuration), store)
+    judge = Judge(detector, wiring.rules(configuration), store, own=governor.findings)
     router = wiring.router(configuration)
-    return Watch(store, judge, state, router, clock, configuration.detect.tick, store.waiting_since)
+    tick_s = configuration.detect.tick
+    if shared is None:
+        return Watch(store, judge, state, router, clock, tick_s, store.waiting_since)
+
+    def waiting_since() -> float | None:
+        return shared.waiting(SILENT_AFTER_S).since
+
+    may_decide = partial(shared.hold, DETECT_LEASE, max(LEASE_S, 3 * tick_s))
+    return Watch(store, judge, state, router, clock, tick_s, waiting_since, may_decide)
 
 
 async def _serve(configuration: Configuration, parts: Parts, address: tuple[str, int]) -> None:
@@ -127,16 +179,33 @@ async def _serve(configuration: Configuration, parts: Parts, address: tuple[str,
 
 async def _loop(parts: Parts, delivery: Delivery, stop: asyncio.Event) -> None:
     """The loops, from the moment everything is open until `stop`."""
-    if not await parts.opening.until_done(stop) or not await _retire(delivery, stop):
+    if not await parts.opening.until_done(stop):
+        return
+    reporting = parts.shared if parts.roles.receives else None
+    caring = [asyncio.create_task(one) for one in cares(parts.store, *parts.keepers, reporting)]
+    if parts.roles.decides:
+        await _decide(parts, delivery, stop)
+    await stop.wait()
+    for task in caring:
+        task.cancel()
+
+
+async def _decide(parts: Parts, delivery: Delivery, stop: asyncio.Event) -> None:
+    """Detect and tell, until `stop`."""
+    if not await _retire(delivery, stop):
         return
     delivering = asyncio.create_task(delivery.run(stop))
-    caring = [asyncio.create_task(care) for care in cares(parts.store, *parts.keepers)]
+    caring = [asyncio.create_task(one) for one in deciding_cares(parts.shared)]
+    caring.append(asyncio.create_task(parts.governor.run()))
     parts.watch.start()
     await stop.wait()
     for task in caring:
         task.cancel()
     await asyncio.to_thread(parts.watch.stop)
     await delivering
+    if parts.shared:
+        with contextlib.suppress(StoreError):  # else it ends by itself
+            await asyncio.to_thread(parts.shared.release, DETECT_LEASE)
 
 
 async def _retire(delivery: Delivery, stop: asyncio.Event) -> bool:
@@ -155,14 +224,22 @@ async def _retire(delivery: Delivery, stop: asyncio.Event) -> bool:
 
 def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     limits = wiring.receive_limits(configuration)
-    application = create_app(
-        metrics=parts.store,
-        incidents=parts.state,
-        operations=OwnOperations(
-            parts.store, parts.watch, parts.state, parts.gates.ledger, parts.opening.problems
-        ),
-        clock=parts.clock,
-        extra_routes=routes(parts.store, parts.clock, limits, parts.gates),
+    operations = OwnOperations(
+        parts.store,
+        parts.watch,
+        parts.state,
+        parts.gates.ledger,
+        parts.opening.problems,
+        parts.governor.budget,
+    )
+    receiving = elsewhere_routes()
+    if parts.roles.receives:
+        receiving = routes(parts.store, parts.clock, limits, parts.gates)
+    sources = Sources(parts.store, parts.state, operations, parts.clock)
+    application: ASGIApp = (
+        create_app(parts.store, parts.state, operations, parts.clock, receiving)
+        if parts.roles.decides
+        else create_receiver(sources, receiving)
     )
     tokens = [token.get_secret_value() for token in configuration.auth.tokens]
     return TokenGate(application, tokens) if tokens else application

@@ -47,6 +47,7 @@ class Watch:
         clock: Clock,
         tick_s: float,
         waiting_since: Callable[[], float | None] = lambda: None,
+        may_decide: Callable[[], bool] = lambda: True,
     ) -> None:
         """Nothing runs before `start`.
 
@@ -58,7 +59,9 @@ class Watch:
             clock: Tells the time.
             tick_s: Between two turns.
             waiting_since: When the oldest line came that the feed does not hold yet.
+            may_decide: Asked before each turn: of several processes one decides.
         """
+        self._may_decide = may_decide
         self._feed, self._judge, self._state, self._routing = feed, judge, state, routing
         self._clock, self._tick_s = clock, tick_s
         self._stop = threading.Event()
@@ -91,6 +94,9 @@ class Watch:
     def turn(self) -> list[Change]:
         """One look; returns what changed."""
         with self._lock:
+            if not self._may_decide():
+                self._must_learn = True
+                return []
             real_now = self._clock.now()
             now = self._known_until(real_now)
             self._observe(self._feed.take())

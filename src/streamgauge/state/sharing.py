@@ -21,7 +21,7 @@ from streamgauge.state.tables import Base, ClaimedBodyRow, LeaseRow, ReceiverRow
 
 REMEMBERED_S = 86_400.0
 """How long a retry is known (DESIGN section 4)."""
-GONE_AFTER_S = 600.0
+GONE_AFTER_S = 120.0
 """A receiver that was not seen for so long is not waited for any more."""
 _ROWS_A_STATEMENT = 1000
 
@@ -118,6 +118,11 @@ class Shared:
                     index_elements=[ReceiverRow.name], set_=values
                 )
             )
+
+    def leave(self) -> None:
+        """This receiver ends, and leaves nothing that anyone has to wait for."""
+        with transaction(self._engine, is_write=True) as connection:
+            connection.execute(delete(ReceiverRow).where(ReceiverRow.name == self.owner))
 
     def waiting(self, silent_after_s: float) -> Waiting:
         """What waits in all journals. A receiver not seen for a while may hold what came since."""

@@ -38,6 +38,7 @@ class StreamgaugeProcess:
         port: a free one unless given. It stays the same over restarts.
         data: the data folder; `folder/data` unless given.
         environment: added to that of this process.
+        roles: `--roles`; all of them unless given.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class StreamgaugeProcess:
         port: int | None = None,
         data: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        roles: str | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.data = folder, data or folder / "data"
         self.port = port or free_port()
         self._listen = f"{host}:{self.port}"
         self.url = f"http://127.0.0.1:{self.port}"
+        self._roles = roles
         self._config, self._environment = config, dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
@@ -177,6 +180,8 @@ class StreamgaugeProcess:
     def _arguments(self) -> Sequence[str]:
         arguments = [str(COMMAND), "up", "--data", str(self.data)]
         arguments += ["--listen", self._listen]
+        if self._roles:
+            arguments += ["--roles", self._roles]
         if self._config:
             path = self.folder / "streamgauge.toml"
             path.write_text(self._config)

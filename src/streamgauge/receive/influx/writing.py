@@ -173,7 +173,7 @@ def _retry_key(request: Request, body: bytes, parsed: Parsed) -> bytes | None:
         path=request.url.path,
         query=request.query_params.multi_items(),
         credential=request.headers.get("authorization", ""),
-        sender=f"{address} {request.headers.get('x-forwarded-for', '')}",
+        sender=_sender(address, request.headers.get("x-forwarded-for", "")),
         body=body,
         idempotency_key=request.headers.get("idempotency-key"),
         has_all_timestamps=parsed.has_all_timestamps,
@@ -197,3 +197,8 @@ def _failed(shape: Shape, error: Exception, headers: Mapping[str, str]) -> Respo
             return shape.failed(503, str(error), {**headers, "Retry-After": str(_STORE_RETRY_S)})
         case _:
             return shape.failed(400, str(error), headers)
+
+
+def _sender(address: str, forwarded_for: str) -> str:
+    """The first that is told: a retry may come through another balancer, to another receiver."""
+    return forwarded_for.partition(",")[0].strip() or address

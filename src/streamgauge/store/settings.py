@@ -16,7 +16,7 @@ class StoreSettings:
     """The journal is deleted in files of this size."""
     fsync: bool = False
     """Off: an acknowledged line survives `kill -9`. On: it survives a power cut too."""
-    segment_max_lines: int = 100_000
+    segment_max_lines: int = 200_000
     """Lines the engine is given at once."""
     segment_max_wait_s: float = 0.25
     """How long the first line of a segment waits for company."""

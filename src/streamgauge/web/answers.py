@@ -9,7 +9,8 @@ from functools import partial
 from itertools import chain
 from typing import TypeVar
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 
 from streamgauge.model.clock import Clock
 from streamgauge.model.incident import Incident
@@ -36,9 +37,29 @@ NOW_S = 60.0
 """A range that ends this close to now is about the present, seconds."""
 
 
+ASKED_AT_ONCE = 32
+"""Questions to the engine; more wait for their turn."""
+_ASKING: RunVar[CapacityLimiter] = RunVar("asking")
+"""One for each event loop."""
+
+
 async def in_thread(ask: Callable[[], T]) -> T:
     """What `ask` returns, without holding up the event loop; `asyncio.gather` asks several."""
     return await to_thread.run_sync(ask)
+
+
+async def ask_engine(ask: Callable[[], T]) -> T:
+    """As `in_thread`, for what only the engine knows.
+
+    While it stands still its questions wait, until it is killed: so many at a time, and threads are
+    left for those who ask for incidents, or whether we are ready.
+    """
+    try:
+        limiter = _ASKING.get()
+    except LookupError:
+        limiter = CapacityLimiter(ASKED_AT_ONCE)
+        _ASKING.set(limiter)
+    return await to_thread.run_sync(ask, limiter=limiter)
 
 
 async def ask_open(sources: Sources, at: float, tenant: str | None = None) -> list[Incident]:
@@ -56,7 +77,7 @@ async def ask_open(sources: Sources, at: float, tenant: str | None = None) -> li
 async def ask_overview(sources: Sources, asked: Range, filters: Filters) -> Overview:
     """The key metrics of a range."""
     ask = partial(sources.metrics.overview, asked.from_s, asked.to_s, filters)
-    return await in_thread(ask)
+    return await ask_engine(ask)
 
 
 async def ask_flows(
@@ -64,4 +85,4 @@ async def ask_flows(
 ) -> list[FlowRow]:
     """Flows, or customers, sources or integrations."""
     ask = partial(sources.metrics.flows, asked.from_s, asked.to_s, by, sort, limit, filters)
-    return await in_thread(ask)
+    return await ask_engine(ask)

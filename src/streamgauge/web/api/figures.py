@@ -7,7 +7,14 @@ import asyncio
 from fastapi import APIRouter
 
 from streamgauge.model.views import Filters, FlowRow
-from streamgauge.web.answers import Sources, ask_flows, ask_open, ask_overview, in_thread
+from streamgauge.web.answers import (
+    Sources,
+    ask_engine,
+    ask_flows,
+    ask_open,
+    ask_overview,
+    in_thread,
+)
 from streamgauge.web.api.parameters import FlowsQuery, RangeQuery, TimeseriesQuery, split_labels
 from streamgauge.web.health import concerning, health_of
 from streamgauge.web.ranges import parse_range, parse_step
@@ -33,7 +40,7 @@ def figures_router(sources: Sources) -> APIRouter:
     async def timeseries(query: TimeseriesQuery) -> Json:
         asked = parse_range(query.from_, query.to, sources.clock.now())
         step_s, by = parse_step(query.step, asked), split_labels(query.by)
-        answer = await in_thread(
+        answer = await ask_engine(
             lambda: sources.metrics.timeseries(
                 query.metric, asked.from_s, asked.to_s, step_s, by, query.filters
             )

@@ -88,6 +88,7 @@ class Governor:
         self._tenants: list[TenantUsage] = []
         self._tenants_at = -math.inf
         self._budget: Budget | None = None
+        self._was_over = False
         self._looking = threading.Lock()
 
     def load(self) -> None:
@@ -123,7 +124,7 @@ class Governor:
             self._history = observed(self._history, usage, float(self._series_count()))
             intake = assess.intake_a_day(self._history)
             decision = decide(usage, limit, intake, self._given, self._settings.giving)
-            if decision.reason:
+            if decision.reason and self._is_lasting(usage, limit):
                 usage = self._carry_out(decision, usage)
             governed.save(self._path, self._history, self._given)
             self._budget = self._made_budget(usage, limit)
@@ -141,6 +142,12 @@ class Governor:
         if budget is None:
             return [_as_told(open_incidents[keys[subject]], subject) for subject in sorted(told)]
         return findings(budget, self._settings.warning, told)
+
+    def _is_lasting(self, usage: StoreUsage, limit: float) -> bool:
+        """Whether it is not merely a burst that merges will have made small in a moment."""
+        ratio = usage.total_bytes / limit
+        was_over, self._was_over = self._was_over, ratio > self._settings.giving.give_up_above
+        return not self._was_over or was_over or ratio > self._settings.giving.last_resort
 
     def _carry_out(self, decision: Decision, usage: StoreUsage) -> StoreUsage:
         self._given = decision.given_up

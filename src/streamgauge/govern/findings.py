@@ -94,7 +94,7 @@ def _given_sentence(budget: Budget) -> str:
     ]
     return (
         f"streamgauge keeps {' and '.join(parts) or 'less than configured'}, "
-        f"because its own disk is nearly full: {_used(budget)}"
+        f"because its own disk was nearly full: now {_used(budget)}"
     )
 
 

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from streamgauge.model.clock import Clock
 from streamgauge.web.answers import Sources
+from streamgauge.web.api.budget import budget_router
 from streamgauge.web.api.figures import figures_router
 from streamgauge.web.api.incidents import incidents_router
 from streamgauge.web.api.refusals import refusals_router
@@ -48,6 +49,7 @@ def create_app(
     app.router.routes.extend(extra_routes)
     app.include_router(figures_router(sources), prefix="/api/v1")
     app.include_router(incidents_router(sources), prefix="/api/v1")
+    app.include_router(budget_router(sources), prefix="/api/v1")
     app.include_router(refusals_router(sources), prefix="/api/v1")
     app.router.routes.extend((*probe_routes(sources), *asset_routes(), *page_routes(sources, app)))
     add_problem_handlers(app)

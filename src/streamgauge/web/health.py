@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from streamgauge.model.incident import Incident
 from streamgauge.model.views import Filters
-from streamgauge.model.words import Health, IncidentState, Kind, Severity
+from streamgauge.model.words import Health, IncidentState, Kind, Severity, Suspected
 
 
 def health_of(incidents: Sequence[Incident], messages: int | None) -> Health:
@@ -32,10 +32,15 @@ def health_of(incidents: Sequence[Incident], messages: int | None) -> Health:
 
 def worst_of(incidents: Iterable[Incident]) -> Health:
     """Down, degraded or ok, by the severities alone."""
-    severities = {incident.severity for incident in incidents}
+    severities = {incident.severity for incident in incidents if not is_about_us(incident)}
     if Severity.P1 in severities:
         return Health.DOWN
     return Health.DEGRADED if severities - {Severity.P5} else Health.OK
+
+
+def is_about_us(incident: Incident) -> bool:
+    """Whether it tells of streamgauge's own room, which is not the platform's health."""
+    return incident.kind is Kind.CAPACITY and incident.suspected is Suspected.COLLECTOR
 
 
 def open_at(incidents: Iterable[Incident], at: float) -> list[Incident]:

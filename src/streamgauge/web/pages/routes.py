@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 from streamgauge.web import names  # noqa: F401 makes `:name` known to routes
 from streamgauge.web.answers import Sources
 from streamgauge.web.assets import asset
+from streamgauge.web.pages.budget import budget_page
 from streamgauge.web.pages.customers import customer_page, customers_page
 from streamgauge.web.pages.front import front_page
 from streamgauge.web.pages.incidents import incident_page, incidents_page
@@ -25,6 +26,7 @@ def page_routes(sources: Sources, app: FastAPI) -> list[BaseRoute]:
         Route("/incidents", incidents_page(sources)),
         Route("/incidents/{incident_id:name}", incident_page(sources)),
         Route("/refused", refused_page(sources)),
+        Route("/budget", budget_page(sources)),
         Route("/api/docs", reference_page(app)),
         Route("/favicon.ico", lambda _: RedirectResponse(asset("favicon.svg"))),
     ]

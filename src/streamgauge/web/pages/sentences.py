@@ -9,6 +9,7 @@ from streamgauge.model.incident import Incident
 from streamgauge.model.words import Health, Kind, Severity
 from streamgauge.web import words
 from streamgauge.web.format import NBSP, ago, duration, plural, rate, utc_short
+from streamgauge.web.health import is_about_us
 from streamgauge.web.pages.windows import is_flowing
 from streamgauge.web.ports import Expectation
 from streamgauge.web.ranges import HOUR_S
@@ -56,10 +57,19 @@ def platform_verdict(
         since = utc_short(last_seen_at, now_s)
         ending = ": we are blind." if is_blind else "."
         return Verdict(words.HEALTH[Health.UNKNOWN], f"Nothing has arrived since {since}{ending}")
-    pressing = [incident for incident in incidents if incident.severity is not Severity.P5]
+    pressing = _pressing(incidents)
     if pressing:
         return _attention(pressing)
     return Verdict(words.HEALTH[Health.OK], _all_well(customers))
+
+
+def _pressing(incidents: Sequence[Incident]) -> list[Incident]:
+    """Those about the platform that somebody has to see to."""
+    return [
+        incident
+        for incident in incidents
+        if incident.severity is not Severity.P5 and not is_about_us(incident)
+    ]
 
 
 def _attention(pressing: Sequence[Incident]) -> Verdict:
@@ -94,7 +104,7 @@ def customer_verdict(
     """
     if any(incident.kind is Kind.BLIND for incident in incidents):
         return Verdict(words.HEALTH[Health.UNKNOWN], "We cannot see this customer: we are blind.")
-    pressing = [incident for incident in incidents if incident.severity is not Severity.P5]
+    pressing = _pressing(incidents)
     if pressing:
         return _attention(pressing)
     if is_flowing(last_seen_at, now_s):

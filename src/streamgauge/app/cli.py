@@ -63,6 +63,58 @@ def replay(
     run(files, _load(config))
 
 
+@app.command
+def plan(
+    *,
+    messages_per_day: Annotated[str, Parameter(help="As 20000, 10k, 3M or 1.5G.")],
+    tenants: Annotated[str, Parameter(help="How many customers.")],
+    sources: Annotated[str, Parameter(help="Sources of each customer.")] = "2",
+    integrations: Annotated[str, Parameter(help="Integrations of each customer.")] = "3",
+    interval: Annotated[
+        str, Parameter(help="Between two reports of a router; 0s: a line for each message.")
+    ] = "10s",
+    retention: Annotated[
+        str | None, Parameter(help="Of raw lines; default: as configured.")
+    ] = None,
+    minute_retention: Annotated[str | None, Parameter(help="Of sums by the minute.")] = None,
+    hour_retention: Annotated[str | None, Parameter(help="Of sums by the hour.")] = None,
+    nodes: Annotated[int, Parameter(help="ClickHouse nodes; 0: as few as will do.")] = 0,
+    config: ConfigPath = None,
+    json: Annotated[bool, Parameter(help="Machine-readable, on stdout.")] = False,
+) -> None:
+    """Say what a load needs: memory, disk, CPU, network, money, and what to run it on."""
+    from streamgauge.app import plan as planning
+
+    print(
+        planning.plan(
+            _load(config),
+            counts={
+                "--messages-per-day": messages_per_day,
+                "--tenants": tenants,
+                "--sources": sources,
+                "--integrations": integrations,
+            },
+            interval=interval,
+            retentions={"raw": retention, "minute": minute_retention, "hour": hour_retention},
+            nodes=nodes,
+            as_json=json,
+        )
+    )
+
+
+@app.command
+def doctor(
+    *,
+    config: ConfigPath = None,
+    data: DataPath = None,
+    json: Annotated[bool, Parameter(help="Machine-readable, on stdout.")] = False,
+) -> None:
+    """Measure this machine, and say what it can hold and what to mend."""
+    from streamgauge.app.doctor import run
+
+    raise SystemExit(run(_load(config, data=data), as_json=json))
+
+
 @config_app.command
 def check(*, config: ConfigPath = None) -> None:
     """Say whether the configuration can be used, and what is wrong with it."""

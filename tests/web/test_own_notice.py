@@ -12,7 +12,8 @@ DAMAGED = "the journal was damaged <script>"
 
 
 def _told(text: str) -> list[str]:
-    found = html.document_fromstring(text).xpath("//section[@aria-labelledby='own-title']//li")
+    page = html.document_fromstring(text)
+    found = page.iterfind(".//section[@aria-labelledby='own-title']//li")
     return [" ".join(one.text_content().split()) for one in found]
 
 

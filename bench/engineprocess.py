@@ -57,8 +57,8 @@ def measure(has_process: bool, load: Load) -> dict[str, float]:
             senders = Senders(process.port, "/write?db=bench", load.bodies)
             before = cpu_s(pids)
             sent = senders.go()
-            asked = {"from_s": load.from_s, "to_s": load.to_s}
-            while overview(process.client, **asked)["messages"] != load.message_count:
+            span = (load.from_s, load.to_s)
+            while overview(process.client, *span)["messages"] != load.message_count:
                 time.sleep(0.02)
             queryable_s = time.monotonic() - sent.began_at
             used = cpu_s(pids) - before

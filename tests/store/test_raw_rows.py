@@ -96,6 +96,21 @@ def test_durations_are_kept_in_nanoseconds(seconds: float | None, nanoseconds: i
     assert "latency_s" not in rows.column_names
 
 
+@pytest.mark.parametrize(
+    ("word_count", "kind"),
+    [(128, pa.int8()), (129, pa.int16()), (2**15, pa.int16()), (2**15 + 1, pa.int32())],
+    ids=["one byte just does", "one more", "two bytes just do", "one more than that"],
+)
+def test_codes_take_as_few_bytes_as_they_need(word_count: int, kind: pa.DataType) -> None:
+    codes = np.arange(word_count, dtype=np.int32)
+    words = pa.array([f"t{code}" for code in codes.tolist()])
+    tags = pa.DictionaryArray.from_arrays(pa.array(codes), words)
+    schema = pa.schema([pa.field("tenant", columns.TAG, nullable=False)])
+    narrow = columns.narrowed(pa.table([tags], schema=schema)).column("tenant")
+    assert narrow.type.index_type == kind
+    assert narrow.to_pylist() == words.to_pylist()
+
+
 @pytest.mark.chdb
 def test_raw_durations_are_read_in_seconds_as_they_were_written(store: Store) -> None:
     told = [0.12345, 0.001, 17.5, None]

@@ -80,6 +80,23 @@ def join(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
+def narrowed(table: pa.Table) -> pa.Table:
+    """The same tags with codes of one or two bytes where they suffice, to be sent on."""
+    for at, field in enumerate(table.schema):
+        if field.type == TAG:
+            codes, words = codes_of(table.column(at))
+            narrow = pa.array(codes).cast(_narrowest(len(words)), safe=False)
+            tags = pa.DictionaryArray.from_arrays(narrow, words, safe=False)
+            table = table.set_column(at, pa.field(field.name, tags.type, nullable=False), tags)
+    return table
+
+
+def _narrowest(word_count: int) -> pa.DataType:
+    if word_count <= 2**7:
+        return pa.int8()
+    return pa.int16() if word_count <= 2**15 else pa.int32()
+
+
 def codes_of(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, pa.Array]:
     """A joined tag column's codes (int32 [n_rows]) and its values."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -54,11 +54,11 @@ def _ranks(tags: pa.ChunkedArray) -> Ints:
 
 
 def raw_rows(messages: pa.Table) -> pa.Table:
-    """The columns of the raw table."""
+    """The columns of the raw table; joined rows."""
     for name, stored in DURATIONS.items():
         at = messages.schema.get_field_index(name)
         messages = messages.set_column(at, stored, _nanoseconds(messages.column(at)))
-    return messages
+    return columns.narrowed(messages)
 
 
 def _nanoseconds(durations: pa.ChunkedArray) -> pa.Array:

@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Callable
 
+from bench.constants import constants_text
 from bench.fsync import fsync_text
 from bench.ingest import ROUNDS, ingest_text
 from bench.memory import MINUTES, memory_text
@@ -22,6 +23,7 @@ SECTIONS: dict[str, Callable[[Asked], str]] = {
     "memory": lambda asked: memory_text(asked.minutes),
     "fsync": lambda asked: fsync_text(rounds=asked.rounds),
     "pages": lambda _: pages_text(),
+    "constants": lambda _: constants_text(),
 }
 """Each measures and answers with its section of `bench/RESULTS.md`, in this order."""
 

@@ -75,6 +75,7 @@ def examine(configuration: Configuration) -> Iterator[Finding]:
     yield _clock()
     free = machine.free_bytes(folder)
     yield _room(configuration, free)
+    was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="doctor-", dir=folder) as scratch:
@@ -87,6 +88,9 @@ def examine(configuration: Configuration) -> Iterator[Finding]:
         todo = "give another folder by --data, or allow this user to write there"
         yield Finding("folder", PROBLEM, f"{folder}: {error.strerror}", todo)
         return
+    finally:
+        if not was_there and folder.exists():
+            folder.rmdir()
     yield _ingest_finding(rate)
     yield _holds(configuration, rate, free)
 

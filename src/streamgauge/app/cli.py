@@ -118,7 +118,10 @@ def doctor(
 @config_app.command
 def check(*, config: ConfigPath = None) -> None:
     """Say whether the configuration can be used, and what is wrong with it."""
+    from streamgauge.app.wiring import check_store_url
+
     settings = _load(config)
+    check_store_url(settings)
     print(
         f"the configuration is good: {len(settings.notify)} notifiers, {len(settings.rule)} rules"
     )

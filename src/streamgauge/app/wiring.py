@@ -36,12 +36,26 @@ from streamgauge.receive.gates import Gates, gates_of
 from streamgauge.receive.limits import ReceiveLimits
 from streamgauge.receive.quotas import QuotaSettings, TenantLimits
 from streamgauge.store import StoreSettings
+from streamgauge.store.address import embedded_path, is_embedded, server_address
 from streamgauge.store.retention import Retention
 
 
 def store_url(configuration: Configuration) -> str:
     """The engine's address; the default is a folder in the data folder."""
     return configuration.store.url or f"chdb://{data_folder(configuration) / 'store'}"
+
+
+def check_store_url(configuration: Configuration) -> None:
+    """Understand the engine's address without reaching it.
+
+    Raises:
+        ConfigError: it cannot be used; never shows the password.
+    """
+    url = store_url(configuration)
+    if is_embedded(url):
+        embedded_path(url)
+    else:
+        server_address(url)
 
 
 def state_url(configuration: Configuration) -> str:

@@ -97,7 +97,14 @@ def test_every_page_is_reached_from_the_front_page(site: Site) -> None:
 
 
 def test_every_page_is_reached_with_an_empty_store(empty_site: Site) -> None:
-    assert set(walk(empty_site)) == {"/", "/customers", "/incidents", "/refused", "/api/docs"}
+    assert set(walk(empty_site)) == {
+        "/",
+        "/customers",
+        "/incidents",
+        "/refused",
+        "/budget",
+        "/api/docs",
+    }
 
 
 def test_links_to_names_of_any_kind_lead_to_their_pages(site_with: Make) -> None:

@@ -7,13 +7,16 @@ import os
 from collections.abc import Callable
 
 from bench.constants import constants_text
+from bench.fleet import DAYS
 from bench.fsync import fsync_text
 from bench.ingest import ROUNDS, ingest_text
 from bench.memory import MINUTES, memory_text
 from bench.pages import pages_text
 from bench.parse import parse_text
+from bench.queries import queries_text
 from bench.report import write_results
 from bench.shape import LINES
+from bench.underload import underload_text
 
 Asked = argparse.Namespace
 
@@ -22,6 +25,8 @@ SECTIONS: dict[str, Callable[[Asked], str]] = {
     "parse": lambda asked: parse_text(asked.lines, asked.rounds),
     "memory": lambda asked: memory_text(asked.minutes),
     "fsync": lambda asked: fsync_text(rounds=asked.rounds),
+    "queries": lambda asked: queries_text(asked.days),
+    "underload": lambda _: underload_text(),
     "pages": lambda _: pages_text(),
     "constants": lambda _: constants_text(),
 }
@@ -35,12 +40,13 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=LINES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of the memory's load")
+    parser.add_argument("--days", type=int, default=DAYS, help="of the queries' fleet")
     asked = parser.parse_args()
     load_before = os.getloadavg()[0]
     names = [asked.what] if asked.what else list(SECTIONS)
     texts = [SECTIONS[name](asked) for name in names]
     print("\n".join(["", *texts]))
-    if not asked.what and (asked.lines, asked.rounds) == (LINES, ROUNDS):
+    if not asked.what and (asked.lines, asked.rounds, asked.days) == (LINES, ROUNDS, DAYS):
         write_results(texts, load_before)
 
 

@@ -42,7 +42,7 @@ PRESSED_EVERY_S = 20.0
 """Between two looks while the disk is nearly full, at most."""
 FIRST_EVERY_S = 1.0
 """Until the first look succeeds: the engine may still be starting."""
-TENANTS_EVERY_S = 1800.0
+TENANTS_EVERY_S, TENANTS_AT_FIRST_S, AT_FIRST_S = 300.0, 20.0, 900.0
 TENANTS_SHOWN = 200
 MONTH_DAYS = 30
 
@@ -86,7 +86,7 @@ class Governor:
         self._settings, self._series_count = settings, series_count
         self._history, self._given = History(), GivenUp()
         self._tenants: list[TenantUsage] = []
-        self._tenants_at = -math.inf
+        self._tenants_at, self._began_at = -math.inf, math.inf
         self._budget: Budget | None = None
         self._was_over = False
         self._looking = threading.Lock()
@@ -218,8 +218,11 @@ class Governor:
         )
 
     def _tenant_usage(self, now: float) -> list[TenantUsage]:
-        """Of the last day; asked anew every half hour, sooner while nobody is known."""
-        if not self._tenants or now - self._tenants_at >= TENANTS_EVERY_S:
+        """Of the last day; asked anew every few minutes, sooner while we have just begun."""
+        self._began_at = min(self._began_at, now)
+        is_first = now - self._began_at < AT_FIRST_S
+        every_s = TENANTS_AT_FIRST_S if is_first else TENANTS_EVERY_S
+        if not self._tenants or now - self._tenants_at >= every_s:
             self._tenants = self._store.tenant_usage(now - DAY_S, now)
             self._tenants_at = now
         return self._tenants

@@ -22,7 +22,23 @@ log = structlog.get_logger(__name__)
 
 _PART = re.compile(r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/([0-9A-Za-z_]+)/")
 """The folder of a table, named by its UUID, and that of a part in it."""
-_ERRORS = "SELECT code, value, last_error_message AS text FROM system.errors"
+_DAMAGE_CODES = (
+    33,  # CANNOT_READ_ALL_DATA
+    40,  # CHECKSUM_DOESNT_MATCH
+    74,  # CANNOT_READ_FROM_FILE_DESCRIPTOR
+    76,  # CANNOT_OPEN_FILE
+    107,  # FILE_DOESNT_EXIST
+    117,  # INCORRECT_DATA
+    226,  # NO_FILE_IN_DATA_PART
+    228,  # BAD_SIZE_OF_FILE_IN_DATA_PART
+    246,  # CORRUPTED_DATA
+    271,  # CANNOT_DECOMPRESS
+    432,  # UNKNOWN_CODEC
+)
+"""Others name parts as well (memory, time limits), and checking a part reads all of it.
+Source: ClickHouse, src/Common/ErrorCodes.cpp"""
+_ERRORS = """SELECT code, value, last_error_message AS text FROM system.errors
+WHERE has({codes:Array(Int32)}, code)"""
 _DETACHED = """SELECT table, name, path FROM system.detached_parts
 WHERE database = currentDatabase() AND reason IN ('', 'broken', 'broken-on-start')
 ORDER BY table, name LIMIT 1000"""
@@ -58,7 +74,7 @@ class BrokenParts:
 
     def _suspects(self) -> Iterator[tuple[str, str]]:
         """Tables and parts that errors since the last look were about."""
-        for row in self._engine.query(_ERRORS).to_pylist():
+        for row in self._engine.query(_ERRORS, {"codes": list(_DAMAGE_CODES)}).to_pylist():
             if self._seen.get(row["code"]) != row["value"]:
                 self._seen[row["code"]] = row["value"]
                 for uuid, part in set(_PART.findall(row["text"])):

@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/ping"})
 """Tell nothing but whether we live: load balancers and agents ask them without a token."""
+OWN_KEY_PATHS = frozenset({"/api/v1/backup"})
+"""Ask for a key of their own (`app.control`)."""
 
 _SCHEMES = frozenset({"token", "bearer", "geniekey"})
 
@@ -31,7 +33,11 @@ class TokenGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or answer 401."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._is_known(scope):
+        if (
+            scope["type"] != "http"
+            or scope["path"] in OPEN_PATHS | OWN_KEY_PATHS
+            or self._is_known(scope)
+        ):
             await self._app(scope, receive, send)
             return
         answer = JSONResponse(

@@ -118,8 +118,8 @@ class Store(Section):
     """The engine and the journal before it."""
 
     url: str | None = None
-    """`chdb:///absolute/folder`, or `clickhouse://user:password@host:port/database`; default:
-    DATA/store."""
+    """`chdb:///absolute/folder`, or `clickhouse://user:password@host:port/database`, with
+    `?cluster=name` on a cluster; default: DATA/store."""
     engine_process: bool = True
     """The embedded engine runs in a process of its own: receiving goes on when it ends or hangs."""
     fsync: bool = False
@@ -191,6 +191,19 @@ class PriceSettings(Section):
     """A processor."""
     network_gb: float = Field(default=0.01, ge=0)
     """A GB that comes in."""
+
+
+class Backup(Section):
+    """Where `streamgauge backup` and `restore` find S3-compatible storage."""
+
+    endpoint: str | None = None
+    """`http(s)://host:port`; default: `AWS_ENDPOINT_URL`, else AWS's own of the region."""
+    region: str | None = None
+    """Default: `AWS_REGION`, else `us-east-1`."""
+    access_key: str | None = None
+    """Default: `AWS_ACCESS_KEY_ID`."""
+    secret_key: SecretStr | None = None
+    """Default: `AWS_SECRET_ACCESS_KEY`."""
 
 
 class StateSettings(Section):
@@ -296,6 +309,7 @@ SECTIONS: dict[str, type[Section]] = {
     "govern": Govern,
     "prices": PriceSettings,
     "state": StateSettings,
+    "backup": Backup,
     "detect": Detect,
     "log": Log,
 }

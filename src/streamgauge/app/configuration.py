@@ -26,6 +26,7 @@ from pydantic_settings import (
 
 from streamgauge.app.config import (
     Auth,
+    Backup,
     DeclaredFlow,
     Detect,
     Govern,
@@ -61,6 +62,7 @@ class Configuration(BaseSettings):
     govern: Govern = Govern()
     prices: PriceSettings = PriceSettings()
     state: StateSettings = StateSettings()
+    backup: Backup = Backup()
     detect: Detect = Detect()
     log: Log = Log()
     notify: tuple[Notify, ...] = ()

@@ -27,6 +27,7 @@ from streamgauge.app import wiring
 from streamgauge.app.auth import TokenGate
 from streamgauge.app.care import cares, deciding_cares
 from streamgauge.app.configuration import Configuration
+from streamgauge.app.control import Control
 from streamgauge.app.engine import make_store
 from streamgauge.app.governor import Governor
 from streamgauge.app.judge import Judge
@@ -78,6 +79,7 @@ class Parts:
     gates: Gates
     keepers: tuple[KnownSeries, KeptRefusals]
     governor: Governor
+    control: Control
 
 
 def run(configuration: Configuration, roles: Roles | None = None) -> None:
@@ -120,7 +122,11 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
         for keeper in keepers:
             stack.callback(keeper.save)
         watch = _watch(configuration, store, state, clock, shared, governor)
-        parts = Parts(roles, shared, opening, store, state, watch, clock, gates, keepers, governor)
+        control = Control(folder, port, store, configuration)
+        stack.callback(control.close)
+        parts = Parts(
+            roles, shared, opening, store, state, watch, clock, gates, keepers, governor, control
+        )
         asyncio.run(_serve(configuration, parts, (host, port)))
     log.info("streamgauge has stopped")
 
@@ -171,7 +177,7 @@ async def _serve(configuration: Configuration, parts: Parts, address: tuple[str,
         looping = asyncio.create_task(_loop(parts, delivery, stop))
         try:
             application = _application(configuration, parts)
-            await serve(application, *address, on_started=_greet(configuration, address[1]))
+            await serve(application, *address, on_started=_greet(configuration, address[1], parts))
         finally:
             stop.set()
             await looping
@@ -235,6 +241,7 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     receiving = elsewhere_routes()
     if parts.roles.receives:
         receiving = routes(parts.store, parts.clock, limits, parts.gates)
+    receiving = [*receiving, *parts.control.routes()]
     sources = Sources(parts.store, parts.state, operations, parts.clock)
     application: ASGIApp = (
         create_app(parts.store, parts.state, operations, parts.clock, receiving)
@@ -245,8 +252,9 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     return TokenGate(application, tokens) if tokens else application
 
 
-def _greet(configuration: Configuration, port: int) -> Callable[[], None]:
+def _greet(configuration: Configuration, port: int, parts: Parts) -> Callable[[], None]:
     def greet() -> None:
+        parts.control.write()
         log.info(
             f"streamgauge {__version__} is up at {wiring.public_url(configuration, port)}",
             data=str(wiring.data_folder(configuration)),

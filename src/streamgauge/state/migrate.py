@@ -24,7 +24,7 @@ def upgrade(engine: Engine) -> None:
         with transaction(engine, is_write=True) as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})
-            command.upgrade(_config(connection), "head")
+            command.upgrade(alembic_config(connection), "head")
     except CommandError as error:
         raise ConfigError(
             f"[state] {place} was written by a newer streamgauge ({error}): "
@@ -37,7 +37,8 @@ def upgrade(engine: Engine) -> None:
         ) from error
 
 
-def _config(connection: Connection) -> Config:
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's settings; without a connection only for looking at the revisions."""
     config = Config()
     config.set_main_option("script_location", "streamgauge.state:migrations")
     config.set_main_option("path_separator", "os")

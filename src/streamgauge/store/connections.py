@@ -22,6 +22,7 @@ from clickhouse_connect.driver.httputil import get_pool_manager
 
 from streamgauge.model.errors import StoreError
 from streamgauge.store.address import ServerAddress
+from streamgauge.store.place import ENGINE_OPTIONS
 
 OLDEST = (24, 8)
 """The first server our SQL is written for."""
@@ -66,7 +67,9 @@ class EmbeddedConnections:
             self._borrowed += 1
         is_sound = False
         try:
-            client = client or clickhouse_connect.get_client(dsn=self._url, settings=self._settings)
+            client = client or clickhouse_connect.get_client(
+                dsn=self._url, settings=self._settings, chdb_options=ENGINE_OPTIONS
+            )
             yield client
             is_sound = True
         finally:

@@ -9,6 +9,9 @@ from pathlib import Path
 from streamgauge.model.errors import ConfigError
 from streamgauge.store.journalfiles import disk_error
 
+RESTORING = "RESTORING"
+"""A file that stands in a data folder until all of a restore is there."""
+
 
 class FolderLock:
     """Held from `acquire` to `release`, or until the process ends in whatever way."""
@@ -17,11 +20,12 @@ class FolderLock:
         self._folder = folder
         self._descriptor = -1
 
-    def acquire(self) -> None:
+    def acquire(self, is_restoring: bool = False) -> None:
         """Take the folder, making it where it does not exist.
 
         Raises:
-            ConfigError: another process has it.
+            ConfigError: another process has it, or a restore into it has not ended (unless
+                `is_restoring`).
             StoreError: it cannot be made or written.
         """
         try:
@@ -39,6 +43,12 @@ class FolderLock:
                 "one, or name another folder (--data)"
             ) from error
         self._descriptor = descriptor
+        if not is_restoring and (self._folder / RESTORING).exists():
+            self.release()
+            raise ConfigError(
+                f"{self._folder} holds a restore that has not ended: run `streamgauge restore` "
+                "again, or empty the folder"
+            )
         self._sign()
 
     def _sign(self) -> None:

@@ -21,6 +21,7 @@ from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.store import queries
 from streamgauge.store import usage as usages
 from streamgauge.store.address import is_embedded
+from streamgauge.store.backup import copy_frozen, freeze
 from streamgauge.store.brokenparts import BrokenParts
 from streamgauge.store.changes import ChangeFeed
 from streamgauge.store.diskstate import DiskState
@@ -35,6 +36,7 @@ from streamgauge.store.lock import FolderLock
 from streamgauge.store.migrate import migrate, pending
 from streamgauge.store.numbers import numbers
 from streamgauge.store.pending import Pending
+from streamgauge.store.place import Place
 from streamgauge.store.restoring import restore
 from streamgauge.store.retention import Retention, retain
 from streamgauge.store.retrykeys import RetryKeys, digest
@@ -43,6 +45,7 @@ from streamgauge.store.segment import ROWS_BITS
 from streamgauge.store.setaside import SetAside
 from streamgauge.store.settings import StoreSettings
 from streamgauge.store.sharing import Sharing
+from streamgauge.store.snapshot import Copy
 from streamgauge.store.writer import Writer
 
 AHEAD_S = 3600.0
@@ -464,6 +467,21 @@ class Store:
             restore(self._aside, self._engine, self._journal, self._clock.now())
             if self._is_local:
                 self._broken.look()
+
+    def freeze(self, folder: Path) -> Copy:
+        """See `backup.freeze`; `copy_frozen` writes it somewhere.
+
+        Raises:
+            StoreError: the engine refused, or it is a server's, which backs itself up.
+        """
+        if not self._is_local:
+            text = "the engine is a server: back it up by its own BACKUP (docs/moving.md)"
+            raise StoreError(text, permanent=True)
+        return freeze(self._asked(), self._opened_writer(), self._opened_journal(), folder)
+
+    def copy_frozen(self, place: Place, stop: threading.Event) -> None:
+        """See `backup.copy_frozen`."""
+        copy_frozen(self._asked(), place, stop)
 
     def stats(self) -> dict[str, float]:
         """Numbers about the store itself, for `/metrics`."""

@@ -12,11 +12,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from chdb.state.sqlitelike import Connection
 
 from streamgauge.store.host.failures import BAD_ARGUMENTS, engine_refusal, refusal
 from streamgauge.store.host.questions import DEFAULT_FORMAT, Question
+from streamgauge.store.place import ENGINE_OPTIONS
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _IDLE_MAX = 16
@@ -35,7 +37,7 @@ class Session:
     """One connection; of one thread at a time."""
 
     def __init__(self, path: str) -> None:
-        self._connection = Connection(path)
+        self._connection = Connection(f"{path}?{urlencode(ENGINE_OPTIONS)}")
         self.settings: dict[str, str] = {}
         self._database = "default"
 
@@ -111,7 +113,7 @@ class Sessions:
             Refused: the engine refused.
         """
         try:
-            with self._session(question.settings) as session:
+            with self._session(question) as session:
                 return session.run(question)
         except RuntimeError as error:
             raise engine_refusal(error) from error
@@ -125,15 +127,16 @@ class Sessions:
             session.close()
 
     @contextmanager
-    def _session(self, wanted: Mapping[str, str]) -> Iterator[Session]:
+    def _session(self, question: Question) -> Iterator[Session]:
         with self._guard:
-            session = self._nearest(wanted)
+            session = self._nearest(question.settings)
             self._borrowed += 1
         is_sound = False
         try:
             session = session or Session(self._path)
             yield session
-            is_sound = True
+            # What goes on in the background keeps its connection from being asked again.
+            is_sound = not question.statement.rstrip().endswith(" ASYNC")
         finally:
             with self._guard:
                 is_kept = is_sound and len(self._idle) < _IDLE_MAX

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 
 TENANTS = 193
 SOURCES = ("web", "server")

@@ -16,11 +16,11 @@ from bench.report import table
 from bench.shape import Load, make_load
 from streamgauge.receive.influx import parse
 from streamgauge.store import StoreSettings
-from streamgauge.store.engine import Engine
-from streamgauge.store.intake import body_of
+from streamgauge.store.engine.engine import Engine
+from streamgauge.store.journal.intake import body_of
+from streamgauge.store.journal.records import Kind, encode_body, frame
 from streamgauge.store.migrate import migrate
-from streamgauge.store.records import Kind, encode_body, frame
-from streamgauge.store.segment import build_segment
+from streamgauge.store.rollup.segment import build_segment
 
 RAW = "messages"
 

@@ -26,7 +26,7 @@ from streamgauge.app.configuration import Configuration
 from streamgauge.app.wiring import store_settings
 from streamgauge.model.clock import SystemClock
 from streamgauge.store import Store
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 from streamgauge.testing.process import StreamgaugeProcess
 
 TIMES = 50

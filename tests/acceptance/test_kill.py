@@ -36,7 +36,7 @@ POINT_LEVELS = ("point_minute", "point_hour", "point_day")
 WITH_FSYNC = "[store]\nfsync = true\n"
 _ASK = """
 import json, sys
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.settings import StoreSettings
 engine = Engine(f"chdb://{sys.argv[1]}", StoreSettings())
 engine.open()

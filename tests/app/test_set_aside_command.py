@@ -13,7 +13,7 @@ import pytest
 from streamgauge.app import set_aside
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.store.lock import FolderLock
-from streamgauge.store.setaside import SetAside
+from streamgauge.store.writer.setaside import SetAside
 
 ROWS = pa.table({"minute": [1], "lines": [5]})
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-from fleet import DAY, Fleet, Sender, make, queue_table, steady
 
+from fleet import DAY, Fleet, Sender, make, queue_table, steady
 from streamgauge.model.flow import Flow
 from streamgauge.model.words import Suspected
 

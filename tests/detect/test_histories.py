@@ -1,9 +1,9 @@
 """Every history of the table, seen by all detectors at once."""
 
 import pytest
-from fleet import delta_of
 from histories import CASES, Case
 
+from fleet import delta_of
 from streamgauge.detect.detector import Detector
 from streamgauge.detect.expectations import Expectations
 from streamgauge.model.finding import Finding

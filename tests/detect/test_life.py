@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from fleet import DAY, Fleet, Sender, delta_of, make, queue_table, steady
 from histories import WEEK_LEARNED, fans_out, of
 
+from fleet import DAY, Fleet, Sender, delta_of, make, queue_table, steady
 from streamgauge.detect.detector import Detector
 from streamgauge.detect.expectations import Declared, Expectations
 from streamgauge.model.finding import Finding

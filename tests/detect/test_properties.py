@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from fleet import DAY, START, Fleet, Sender, delta_of, make
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleet import DAY, START, Fleet, Sender, delta_of, make
 from streamgauge.detect.detector import Detector
 from streamgauge.detect.habit import Habit
 from streamgauge.model.finding import Finding

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fleet import DAY, Fleet, Sender, make, steady
 from test_life import Watch, learned
 
+from fleet import DAY, Fleet, Sender, make, steady
 from streamgauge.model.flow import Flow, Scope
 from streamgauge.model.words import Kind
 

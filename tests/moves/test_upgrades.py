@@ -26,7 +26,7 @@ from streamgauge.receive.guard import SeriesGuard
 from streamgauge.receive.influx.parsing import parse
 from streamgauge.state.state import State
 from streamgauge.store import Store, StoreSettings
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.migrate import pending, run
 
 pytestmark = [pytest.mark.chdb, pytest.mark.slow]

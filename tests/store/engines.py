@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import clickhouse_connect
 import pytest
 
-from streamgauge.store.address import server_address
+from streamgauge.store.engine.address import server_address
 from streamgauge.store.host.process import EngineProcess
 
 SERVER = os.environ.get("STREAMGAUGE_TEST_CLICKHOUSE", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamgauge.model.errors import ConfigError
-from streamgauge.store.address import (
+from streamgauge.store.engine.address import (
     ServerAddress,
     embedded_path,
     is_embedded,

@@ -10,9 +10,9 @@ from tests.store.lines import NOW, body
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.feed import Delta
 from streamgauge.store import Store, StoreSettings
-from streamgauge.store.changes import GAP_PATIENCE_MS, ChangeFeed, ChangeLog
-from streamgauge.store.feed import EMPTY
-from streamgauge.store.sharing import Sharing
+from streamgauge.store.writer.changes import GAP_PATIENCE_MS, ChangeFeed, ChangeLog
+from streamgauge.store.writer.feed import EMPTY
+from streamgauge.store.writer.sharing import Sharing
 
 pytestmark = pytest.mark.chdb
 SETTINGS = StoreSettings(segment_max_wait_s=0.001, rollup_wait_s=0)

@@ -10,7 +10,7 @@ import chdb
 import pytest
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.cluster import REGISTER, Cluster
+from streamgauge.store.engine.cluster import REGISTER, Cluster
 from streamgauge.store.migrate import Migration, known_migrations
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -15,8 +15,8 @@ from tests.store.lines import NOW, body
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.views import Filters
 from streamgauge.store import Store, StoreSettings
-from streamgauge.store.cluster import Cluster
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.cluster import Cluster
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import Known
 from streamgauge.store.migrate import known_migrations
 from streamgauge.store.queries import CapacityMemory, flows, overview, timeseries

@@ -12,7 +12,7 @@ import pytest
 
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.store.diskstate import DiskState, is_the_disks_fault
-from streamgauge.store.journalfiles import disk_error
+from streamgauge.store.journal.files import disk_error
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ import pytest
 
 from streamgauge.model.errors import StoreError
 from streamgauge.store import StoreSettings
-from streamgauge.store.address import server_address
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.address import server_address
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.host.process import EngineProcess
 from streamgauge.testing.process import free_port
 

@@ -14,9 +14,9 @@ from tests.store.lines import DEFAULTS, table_of
 
 from streamgauge.model.errors import Overloaded, StoreError
 from streamgauge.store import columns
-from streamgauge.store.journal import Border, Journal
-from streamgauge.store.records import Body
-from streamgauge.store.retrykeys import RetryKeys, digest
+from streamgauge.store.journal.journal import Border, Journal
+from streamgauge.store.journal.records import Body
+from streamgauge.store.journal.retrykeys import RetryKeys, digest
 
 NOW = 1_764_000_000.0
 NOTHING = (

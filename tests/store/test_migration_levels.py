@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streamgauge.store import StoreSettings
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.migrate import known_migrations, migrate, run
 
 pytestmark = pytest.mark.chdb

@@ -11,12 +11,12 @@ from tests.store.lines import NOW, body
 
 from streamgauge.model.errors import StoreError
 from streamgauge.store import StoreSettings, columns
-from streamgauge.store.coarse import hour_rows
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
+from streamgauge.store.journal.records import Body
 from streamgauge.store.migrate import migrate
-from streamgauge.store.pending import Pending
-from streamgauge.store.records import Body
-from streamgauge.store.segment import build_segment
+from streamgauge.store.rollup.coarse import hour_rows
+from streamgauge.store.rollup.pending import Pending
+from streamgauge.store.rollup.segment import build_segment
 
 HOUR = int(NOW // 3600)
 TABLES = ("hour", "day", "queue_hour", "queue_day", "point_hour", "point_day")

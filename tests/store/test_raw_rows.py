@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.store.lines import NOW, Row, body
 
 from streamgauge.store import Store, columns
-from streamgauge.store.grouping import grouped
 from streamgauge.store.levels import NS_A_MINUTE
-from streamgauge.store.rawrows import order_messages, raw_rows
+from streamgauge.store.rollup.grouping import grouped
+from streamgauge.store.rollup.rawrows import order_messages, raw_rows
 
 ROWS = st.lists(
     st.fixed_dictionaries(

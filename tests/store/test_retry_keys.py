@@ -12,8 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.store.test_journal import body_of, opened
 
-from streamgauge.store.keyruns import PAGE_KEYS, KeyRun, merged, run_path, sort_keys, write_run
-from streamgauge.store.retrykeys import MAX_SEALED, REMEMBERED_S, SPAN_S, RetryKeys, digest
+from streamgauge.store.journal.keyruns import (
+    PAGE_KEYS,
+    KeyRun,
+    merged,
+    run_path,
+    sort_keys,
+    write_run,
+)
+from streamgauge.store.journal.retrykeys import MAX_SEALED, REMEMBERED_S, SPAN_S, RetryKeys, digest
 from streamgauge.testing.waiting import eventually
 
 NOW = 1_764_000_000.0

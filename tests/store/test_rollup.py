@@ -14,9 +14,9 @@ from tests.store.lines import NOW, Row, body
 
 from streamgauge.model.feed import Delta
 from streamgauge.store import columns, grouping
-from streamgauge.store.feed import FeedBuffer, merge
-from streamgauge.store.records import Body, decode_body, encode_body
-from streamgauge.store.segment import build_segment
+from streamgauge.store.journal.records import Body, decode_body, encode_body
+from streamgauge.store.rollup.segment import build_segment
+from streamgauge.store.writer.feed import FeedBuffer, merge
 
 MESSAGE = st.fixed_dictionaries(
     {

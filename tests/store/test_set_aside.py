@@ -11,10 +11,10 @@ from tests.store.lines import NOW
 from tests.store.test_journal import body_of, opened
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.journal import Journal
-from streamgauge.store.records import encode_body
-from streamgauge.store.restoring import restore
-from streamgauge.store.setaside import SetAside
+from streamgauge.store.journal.journal import Journal
+from streamgauge.store.journal.records import encode_body
+from streamgauge.store.writer.restoring import restore
+from streamgauge.store.writer.setaside import SetAside
 
 ROWS = pa.table({"minute": [1], "lines": pa.array([5], pa.uint64()), "last_ns": [60]})
 

@@ -20,7 +20,7 @@ from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.model.views import Filters
 from streamgauge.store import Store, StoreSettings
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.lock import FolderLock
 
 ROOT = Path(__file__).parents[2]

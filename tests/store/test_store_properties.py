@@ -15,7 +15,7 @@ from tests.store.lines import NOW, Row, body
 from streamgauge.model.views import Filters
 from streamgauge.model.words import EARLY_ENDS, FAILED
 from streamgauge.store import Store
-from streamgauge.store.histogram import ZERO_BUCKET, bucket_of, middle_s
+from streamgauge.store.rollup.histogram import ZERO_BUCKET, bucket_of, middle_s
 
 FAILED_NAMES = [str(outcome) for outcome in FAILED]
 EARLY = [str(outcome) for outcome in EARLY_ENDS]

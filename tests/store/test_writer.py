@@ -12,15 +12,15 @@ from tests.store.test_journal import NOW, body_of, opened
 
 from streamgauge.model.errors import StoreError
 from streamgauge.store import StoreSettings
-from streamgauge.store.attempts import Attempts
-from streamgauge.store.engine import Engine
-from streamgauge.store.feed import FeedBuffer
-from streamgauge.store.journal import Entry, Journal
+from streamgauge.store.engine.engine import Engine
+from streamgauge.store.journal.journal import Entry, Journal
+from streamgauge.store.journal.records import Kind, read_frames
 from streamgauge.store.migrate import migrate
-from streamgauge.store.pending import Pending
-from streamgauge.store.records import Kind, read_frames
-from streamgauge.store.setaside import SetAside
-from streamgauge.store.writer import Writer
+from streamgauge.store.rollup.pending import Pending
+from streamgauge.store.writer.attempts import Attempts
+from streamgauge.store.writer.feed import FeedBuffer
+from streamgauge.store.writer.setaside import SetAside
+from streamgauge.store.writer.writer import Writer
 
 pytestmark = pytest.mark.chdb
 SETTINGS = StoreSettings(segment_max_wait_s=0.0)

@@ -13,7 +13,7 @@ from pyarrow import fs
 
 from streamgauge.app.config import Backup
 from streamgauge.model.errors import ConfigError, StoreError
-from streamgauge.store.place import Place
+from streamgauge.store.engine.place import Place
 
 BLOCK_BYTES = 1 << 20
 ENGINE = "engine"

@@ -24,9 +24,9 @@ from streamgauge.app.configuration import Configuration
 from streamgauge.model.clock import Clock
 from streamgauge.model.errors import StoreError
 from streamgauge.store import Store
-from streamgauge.store.address import embedded_path, is_embedded
+from streamgauge.store.engine.address import embedded_path, is_embedded
 from streamgauge.store.host.process import EngineProcess
-from streamgauge.store.sharing import Sharing
+from streamgauge.store.writer.sharing import Sharing
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from streamgauge.app.depot import Written
 from streamgauge.model.errors import StoreError
-from streamgauge.store.snapshot import TableRecord
+from streamgauge.store.moves.snapshot import TableRecord
 
 NAME = "manifest.json"
 FORMAT = 1

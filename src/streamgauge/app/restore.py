@@ -21,9 +21,9 @@ from streamgauge.app.depot import ENGINE, Depot, Written
 from streamgauge.app.manifest import NAME, Manifest, read_manifest
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.state.dump import load_state, refuse_filled, refuse_newer_state
-from streamgauge.store.address import is_embedded
-from streamgauge.store.backup import refuse_newer, restore_engine
+from streamgauge.store.engine.address import is_embedded
 from streamgauge.store.lock import RESTORING
+from streamgauge.store.moves.backup import refuse_newer, restore_engine
 
 
 def restore(configuration: Configuration, depot: Depot, tell: Tell) -> Manifest:

@@ -17,8 +17,8 @@ from streamgauge.model.clock import Clock
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.state.sharing import Shared
 from streamgauge.state.state import State
-from streamgauge.store.address import is_embedded
-from streamgauge.store.sharing import Sharing
+from streamgauge.store.engine.address import is_embedded
+from streamgauge.store.writer.sharing import Sharing
 
 NAMES = ("receive", "detect", "page", "web")
 _SPLITS = (frozenset(NAMES), frozenset({"receive"}), frozenset(NAMES[1:]))

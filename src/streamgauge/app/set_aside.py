@@ -12,7 +12,7 @@ from pathlib import Path
 
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.store.lock import FolderLock
-from streamgauge.store.setaside import Given, SetAside
+from streamgauge.store.writer.setaside import Given, SetAside
 
 PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.2

@@ -16,8 +16,8 @@ from streamgauge.model.clock import SystemClock
 from streamgauge.model.errors import ConfigError
 from streamgauge.state.dump import pending_revisions
 from streamgauge.state.state import State
-from streamgauge.store.address import is_embedded
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.address import is_embedded
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.lock import FolderLock
 from streamgauge.store.migrate import Migration, migrate, pending
 

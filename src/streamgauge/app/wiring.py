@@ -36,7 +36,7 @@ from streamgauge.receive.gates import Gates, gates_of
 from streamgauge.receive.limits import ReceiveLimits
 from streamgauge.receive.quotas import QuotaSettings, TenantLimits
 from streamgauge.store import StoreSettings
-from streamgauge.store.address import embedded_path, is_embedded, server_address
+from streamgauge.store.engine.address import embedded_path, is_embedded, server_address
 from streamgauge.store.retention import Retention
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.journalfiles import disk_error
+from streamgauge.store.journal.files import disk_error
 
 ROOM_BYTES = 1024**2
 """With less than this free, a disk is called full."""

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from streamgauge.model.errors import ConfigError
-from streamgauge.store.journalfiles import disk_error
+from streamgauge.store.journal.files import disk_error
 
 RESTORING = "RESTORING"
 """A file that stands in a data folder until all of a restore is there."""

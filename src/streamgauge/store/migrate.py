@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 
 _COMMENT = re.compile(r"--[^\n]*")
 _CONDITION = re.compile(r"^-- if: (.*)$", re.MULTILINE)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from streamgauge.store.feed import FeedBuffer
-from streamgauge.store.journal import Journal
-from streamgauge.store.setaside import SetAside
-from streamgauge.store.writer import Writer
+from streamgauge.store.journal.journal import Journal
+from streamgauge.store.writer.feed import FeedBuffer
+from streamgauge.store.writer.setaside import SetAside
+from streamgauge.store.writer.writer import Writer
 
 
 def numbers(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import KeptFrom
 from streamgauge.store.levels import DAY, HOUR, LEVELS, MINUTE, NS_A_SECOND, RAW_TABLES, TABLES
 

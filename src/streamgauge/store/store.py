@@ -20,33 +20,33 @@ from streamgauge.model.usage import StoreUsage, TenantUsage
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.store import queries
 from streamgauge.store import usage as usages
-from streamgauge.store.address import is_embedded
-from streamgauge.store.backup import copy_frozen, freeze
-from streamgauge.store.brokenparts import BrokenParts
-from streamgauge.store.changes import ChangeFeed
 from streamgauge.store.diskstate import DiskState
-from streamgauge.store.durability import set_durability
-from streamgauge.store.engine import Engine
-from streamgauge.store.feed import FeedBuffer, merge
-from streamgauge.store.intake import body_of
-from streamgauge.store.journal import Journal
+from streamgauge.store.engine.address import is_embedded
+from streamgauge.store.engine.brokenparts import BrokenParts
+from streamgauge.store.engine.durability import set_durability
+from streamgauge.store.engine.engine import Engine
+from streamgauge.store.engine.place import Place
+from streamgauge.store.engine.scratch import Scratch
+from streamgauge.store.journal.intake import body_of
+from streamgauge.store.journal.journal import Journal
+from streamgauge.store.journal.retrykeys import RetryKeys, digest
 from streamgauge.store.kept import KeptFrom, Known
 from streamgauge.store.levels import MESSAGES, MINUTE, NS_A_HOUR
 from streamgauge.store.lock import FolderLock
 from streamgauge.store.migrate import migrate, pending
+from streamgauge.store.moves.backup import copy_frozen, freeze
+from streamgauge.store.moves.snapshot import Copy
 from streamgauge.store.numbers import numbers
-from streamgauge.store.pending import Pending
-from streamgauge.store.place import Place
-from streamgauge.store.restoring import restore
 from streamgauge.store.retention import Retention, retain
-from streamgauge.store.retrykeys import RetryKeys, digest
-from streamgauge.store.scratch import Scratch
-from streamgauge.store.segment import ROWS_BITS
-from streamgauge.store.setaside import SetAside
+from streamgauge.store.rollup.pending import Pending
+from streamgauge.store.rollup.segment import ROWS_BITS
 from streamgauge.store.settings import StoreSettings
-from streamgauge.store.sharing import Sharing
-from streamgauge.store.snapshot import Copy
-from streamgauge.store.writer import Writer
+from streamgauge.store.writer.changes import ChangeFeed
+from streamgauge.store.writer.feed import FeedBuffer, merge
+from streamgauge.store.writer.restoring import restore
+from streamgauge.store.writer.setaside import SetAside
+from streamgauge.store.writer.sharing import Sharing
+from streamgauge.store.writer.writer import Writer
 
 AHEAD_S = 3600.0
 """How far ahead of our clock a line may be stamped (DESIGN section 4)."""

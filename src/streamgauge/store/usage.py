@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streamgauge.model.errors import StoreError
 from streamgauge.model.usage import Level, PartitionUsage, StoreUsage, TenantUsage
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.levels import LEVELS, MESSAGES, MINUTE, NS_A_SECOND, RAW_TABLES, TABLES
 
 _DIVISION = re.compile(r"intDiv\((\w+), (\d+)\)")

@@ -16,9 +16,9 @@ from urllib.parse import urlencode
 
 from chdb.state.sqlitelike import Connection
 
+from streamgauge.store.engine.place import ENGINE_OPTIONS
 from streamgauge.store.host.failures import BAD_ARGUMENTS, engine_refusal, refusal
 from streamgauge.store.host.questions import DEFAULT_FORMAT, Question
-from streamgauge.store.place import ENGINE_OPTIONS
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _IDLE_MAX = 16

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from streamgauge.model.views import Filters
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.levels import PLATFORM
 from streamgauge.store.queries.ended import is_about_all, stands_in
 from streamgauge.store.queries.ends import is_at_end

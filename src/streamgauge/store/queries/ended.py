@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streamgauge.model.views import Filters
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import Known
 from streamgauge.store.levels import HOUR, MESSAGES, MINUTE, PLATFORM
 from streamgauge.store.queries.ends import is_end, standing_in

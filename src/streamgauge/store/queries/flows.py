@@ -9,8 +9,7 @@ from typing import Any
 from streamgauge.model.errors import PayloadError
 from streamgauge.model.views import Filters, FlowRow
 from streamgauge.store.columns import FLOW_KEY
-from streamgauge.store.engine import Engine
-from streamgauge.store.histogram import middle_s
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import Known
 from streamgauge.store.levels import MESSAGES, NS_A_SECOND
 from streamgauge.store.queries.ends import is_end
@@ -22,6 +21,7 @@ from streamgauge.store.queries.rows import (
     parameters_of,
 )
 from streamgauge.store.queries.span import Span
+from streamgauge.store.rollup.histogram import middle_s
 
 MAX_LIMIT = 10_000
 

@@ -8,14 +8,14 @@ import pyarrow as pa
 
 from streamgauge.model.feed import Delta, History
 from streamgauge.store import columns
-from streamgauge.store.engine import Engine
-from streamgauge.store.feed import summed_minutes
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import Known
 from streamgauge.store.levels import HOUR, MESSAGES, MINUTE, NS_A_HOUR, NS_A_MINUTE
 from streamgauge.store.queries.pieces import cut
 from streamgauge.store.queries.seen import seen_minutes
 from streamgauge.store.queries.span import Span
-from streamgauge.store.queuerollup import LAST_FIELDS
+from streamgauge.store.rollup.queuerollup import LAST_FIELDS
+from streamgauge.store.writer.feed import summed_minutes
 
 HISTORY_MINUTES = 35 * 24 * 60
 RECENT_MINUTES = 48 * 60

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from streamgauge.model.views import CapacityFigures, Filters, Overview
-from streamgauge.store.engine import Engine
-from streamgauge.store.histogram import percentiles_of
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import Known
 from streamgauge.store.levels import MESSAGES
 from streamgauge.store.queries.capacity import CapacityMemory, most_per_second
@@ -19,6 +18,7 @@ from streamgauge.store.queries.rows import (
 )
 from streamgauge.store.queries.seen import is_seen
 from streamgauge.store.queries.span import Span
+from streamgauge.store.rollup.histogram import percentiles_of
 
 _QUANTILES = "quantilesExactWeightedArrayIf(0.5, 0.9, 0.99)"
 

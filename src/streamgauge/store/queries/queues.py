@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from streamgauge.model.views import Filters, Percentiles, QueueFigures
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import Known
 from streamgauge.store.levels import NS_A_MINUTE, NS_A_SECOND, QUEUES
 from streamgauge.store.queries.pieces import settled

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamgauge.model.refusal import RefusedLine
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 
 
 def refused_lines(

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from streamgauge.model.views import Filters
 from streamgauge.model.words import EARLY_ENDS, FAILED
-from streamgauge.store.histogram import SQL_BUCKET
 from streamgauge.store.kept import Known
 from streamgauge.store.levels import MESSAGES, NS_A_MINUTE, QUEUES, Family
 from streamgauge.store.queries.pieces import Piece, cut
 from streamgauge.store.queries.span import Span
-from streamgauge.store.queuerollup import LAST_FIELDS
+from streamgauge.store.rollup.histogram import SQL_BUCKET
+from streamgauge.store.rollup.queuerollup import LAST_FIELDS
 
 QUEUE_LABELS = ("tenant", "integration", "pipeline")
 FAILED_SQL = ", ".join(f"'{outcome}'" for outcome in FAILED)

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from streamgauge.model.feed import Delta
 from streamgauge.store import columns
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.levels import NS_A_SECOND
 from streamgauge.store.queries.span import to_ns
-from streamgauge.store.queuerollup import LAST_FIELDS
+from streamgauge.store.rollup.queuerollup import LAST_FIELDS
 
 ROWS_HELD = 100_000
 MAX_STRIDE_HOURS = 48

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from streamgauge.model.errors import PayloadError
 from streamgauge.model.views import Filters, Series, TimeSeries
-from streamgauge.store.engine import Engine
-from streamgauge.store.histogram import middle_s
+from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import Known
 from streamgauge.store.levels import MESSAGES, NS_A_SECOND, QUEUES, Level
 from streamgauge.store.queries.ended import ended_rows
@@ -26,6 +25,7 @@ from streamgauge.store.queries.rows import (
 )
 from streamgauge.store.queries.seen import seen_minutes
 from streamgauge.store.queries.span import Span, to_ns
+from streamgauge.store.rollup.histogram import middle_s
 
 MAX_STEPS = 11_000
 MAX_VALUES = 1_000_000

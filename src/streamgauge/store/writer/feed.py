@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from streamgauge.model.feed import Delta
 from streamgauge.store import columns
-from streamgauge.store.grouping import key_of, take_tags
-from streamgauge.store.queuerollup import LAST_FIELDS
+from streamgauge.store.rollup.grouping import key_of, take_tags
+from streamgauge.store.rollup.queuerollup import LAST_FIELDS
 
 EMPTY = Delta(columns.MINUTES.empty_table(), columns.QUEUES.empty_table(), newest_ns=0)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from streamgauge.store.journal import Entry, Journal
-from streamgauge.store.records import retry_key_of
+from streamgauge.store.journal.journal import Entry, Journal
+from streamgauge.store.journal.records import retry_key_of
 
 
 class Claims(Protocol):

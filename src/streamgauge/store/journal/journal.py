@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamgauge.model.errors import Overloaded, StoreError
-from streamgauge.store.damage import Damage
-from streamgauge.store.journalfiles import JournalFiles, disk_errors
-from streamgauge.store.marks import Marks
-from streamgauge.store.records import (
+from streamgauge.store.journal.damage import Damage
+from streamgauge.store.journal.files import JournalFiles, disk_errors
+from streamgauge.store.journal.marks import Marks
+from streamgauge.store.journal.records import (
     Body,
     Frame,
     Kind,
@@ -27,7 +27,7 @@ from streamgauge.store.records import (
     encode_body,
     retry_key_of,
 )
-from streamgauge.store.retrykeys import RetryKeys
+from streamgauge.store.journal.retrykeys import RetryKeys
 
 RETRY_AFTER_S = 5
 IDLE_BYTES = 1 << 16

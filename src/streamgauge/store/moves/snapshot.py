@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 
 SNAPSHOT = "streamgauge_snapshot"
 """The database in which the clones stand while they are copied."""

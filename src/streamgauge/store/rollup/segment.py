@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from streamgauge.model.feed import Delta
 from streamgauge.store import columns
-from streamgauge.store.pointrollup import point_minute_rows
-from streamgauge.store.queuerollup import queue_delta_rows, queue_minute_rows
-from streamgauge.store.rawrows import order_messages, raw_rows
-from streamgauge.store.records import Body
-from streamgauge.store.rollup import last_seen_rows, minute_rows, platform_rows, seen_rows
+from streamgauge.store.journal.records import Body
+from streamgauge.store.rollup.pointrollup import point_minute_rows
+from streamgauge.store.rollup.queuerollup import queue_delta_rows, queue_minute_rows
+from streamgauge.store.rollup.rawrows import order_messages, raw_rows
+from streamgauge.store.rollup.rollup import last_seen_rows, minute_rows, platform_rows, seen_rows
 
 ROWS_BITS = 24
 """Rows of a body are numbered within its sequence number: the later line of a body wins."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 
 log = structlog.get_logger(__name__)
 

@@ -21,7 +21,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import structlog
 
-from streamgauge.store.journalfiles import disk_errors
+from streamgauge.store.journal.files import disk_errors
 from streamgauge.store.levels import FAMILIES, HOUR
 
 log = structlog.get_logger(__name__)

@@ -7,8 +7,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from streamgauge.store import columns
-from streamgauge.store.grouping import Ints, key_of, take_tags
 from streamgauge.store.levels import NS_A_MINUTE
+from streamgauge.store.rollup.grouping import Ints, key_of, take_tags
 
 LAST_FIELDS = ("backlog", "oldest_age_s", "in_total", "out_total", "consumers")
 _LAST = pa.struct([("1", pa.int64()), ("2", pa.int64()), ("3", pa.float64())])

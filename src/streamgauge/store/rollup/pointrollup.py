@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streamgauge.store import columns
-from streamgauge.store.grouping import Ints, key_of
 from streamgauge.store.levels import NS_A_MINUTE
+from streamgauge.store.rollup.grouping import Ints, key_of
 
 NUMERIC_TYPES = ("f", "i", "u")
 SERIES_KEY = ("db", "measurement", "field", "tags")

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.engine import Engine
-from streamgauge.store.place import Place
-from streamgauge.store.snapshot import SNAPSHOT, TableRecord, records
+from streamgauge.store.engine.engine import Engine
+from streamgauge.store.engine.place import Place
+from streamgauge.store.moves.snapshot import SNAPSHOT, TableRecord, records
 
 LOOK_EVERY_S = 0.2
 UNSEEN_LOOKS = 25

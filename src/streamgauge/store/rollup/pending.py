@@ -21,9 +21,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from streamgauge.store.coarse import day_rows, hours_of
 from streamgauge.store.levels import FAMILIES, HOUR
-from streamgauge.store.pendinglog import PendingLog, Rows
+from streamgauge.store.rollup.coarse import day_rows, hours_of
+from streamgauge.store.rollup.pendinglog import PendingLog, Rows
 
 REMEMBERED_SEGMENTS = 1000
 """As many as a table of the engine remembers."""

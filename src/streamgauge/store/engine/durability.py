@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamgauge.store.engine import Engine
+from streamgauge.store.engine.engine import Engine
 
 
 def set_durability(engine: Engine, fsync: bool) -> None:

@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from streamgauge.model.batch import Parsed
 from streamgauge.store import columns
-from streamgauge.store.records import Body
-from streamgauge.store.retrykeys import digest
+from streamgauge.store.journal.records import Body
+from streamgauge.store.journal.retrykeys import digest
 
 
 def body_of(parsed: Parsed, retry_key: bytes | None, received_at: float) -> Body:

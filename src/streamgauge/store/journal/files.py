@@ -15,8 +15,8 @@ import pyarrow as pa
 import structlog
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.damage import Damage
-from streamgauge.store.records import HEADER, Frame, Kind, find_frame, frame, read_frames
+from streamgauge.store.journal.damage import Damage
+from streamgauge.store.journal.records import HEADER, Frame, Kind, find_frame, frame, read_frames
 
 log = structlog.get_logger(__name__)
 

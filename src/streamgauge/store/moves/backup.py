@@ -14,17 +14,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.engine import Engine
-from streamgauge.store.enginecopy import copy_in, copy_out
-from streamgauge.store.journal import Journal
-from streamgauge.store.journalfiles import disk_errors
+from streamgauge.store.engine.engine import Engine
+from streamgauge.store.engine.place import Place
+from streamgauge.store.engine.scratch import Scratch
+from streamgauge.store.journal.files import disk_errors
+from streamgauge.store.journal.journal import Journal
 from streamgauge.store.lock import FolderLock
 from streamgauge.store.migrate import applied, known_migrations
-from streamgauge.store.place import Place
-from streamgauge.store.scratch import Scratch
+from streamgauge.store.moves.enginecopy import copy_in, copy_out
+from streamgauge.store.moves.snapshot import Copy, TableRecord, drop_snapshot, take_snapshot
 from streamgauge.store.settings import StoreSettings
-from streamgauge.store.snapshot import Copy, TableRecord, drop_snapshot, take_snapshot
-from streamgauge.store.writer import Writer
+from streamgauge.store.writer.writer import Writer
 
 _ONLY_APPENDED = {".journal", ".sorted"}
 """Files whose first bytes never change: a link and a size are a copy. The others are small."""

@@ -13,12 +13,12 @@ from pathlib import Path
 import structlog
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.attempts import is_lasting
-from streamgauge.store.engine import Engine
-from streamgauge.store.journal import Journal
-from streamgauge.store.records import decode_body, read_frames
-from streamgauge.store.retrykeys import digest
-from streamgauge.store.setaside import ROWS, SetAside, read_rows, token_of
+from streamgauge.store.engine.engine import Engine
+from streamgauge.store.journal.journal import Journal
+from streamgauge.store.journal.records import decode_body, read_frames
+from streamgauge.store.journal.retrykeys import digest
+from streamgauge.store.writer.attempts import is_lasting
+from streamgauge.store.writer.setaside import ROWS, SetAside, read_rows, token_of
 
 log = structlog.get_logger(__name__)
 

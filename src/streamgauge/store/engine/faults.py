@@ -11,7 +11,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 from urllib3 import exceptions
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.address import ServerAddress
+from streamgauge.store.engine.address import ServerAddress
 
 _CODE = re.compile(r"Code: (\d+)\b|exception, code: (\d+)\b")
 _LASTING_CODES = frozenset(

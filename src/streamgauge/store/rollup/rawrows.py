@@ -17,8 +17,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from streamgauge.store import columns
-from streamgauge.store.grouping import Ints, grouped, key_of
 from streamgauge.store.levels import NS_A_MINUTE, NS_A_SECOND
+from streamgauge.store.rollup.grouping import Ints, grouped, key_of
 
 DURATIONS = {"latency_s": "latency_ns", "queue_s": "queue_ns"}
 """What a column of seconds becomes in the raw table, where it can be read by either name."""

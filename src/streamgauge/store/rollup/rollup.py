@@ -13,10 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from streamgauge.store import columns
-from streamgauge.store.grouping import Ints, grouped, key_of, take_tags
-from streamgauge.store.histogram import bucket_of
 from streamgauge.store.levels import NS_A_MINUTE
-from streamgauge.store.rawrows import OrderedMessages
+from streamgauge.store.rollup.grouping import Ints, grouped, key_of, take_tags
+from streamgauge.store.rollup.histogram import bucket_of
+from streamgauge.store.rollup.rawrows import OrderedMessages
 
 _LOWEST_BUCKET, _BUCKET_BITS = -32_768, 16
 PLATFORM_KEY = ("stage", "outcome")

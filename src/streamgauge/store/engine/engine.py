@@ -16,11 +16,11 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.address import ServerAddress, is_embedded, server_address
-from streamgauge.store.cluster import SETTINGS as CLUSTER_SETTINGS
-from streamgauge.store.cluster import Cluster
-from streamgauge.store.connections import Connections, EmbeddedConnections, ServerConnections
-from streamgauge.store.enginefaults import engine_errors
+from streamgauge.store.engine.address import ServerAddress, is_embedded, server_address
+from streamgauge.store.engine.cluster import SETTINGS as CLUSTER_SETTINGS
+from streamgauge.store.engine.cluster import Cluster
+from streamgauge.store.engine.connections import Connections, EmbeddedConnections, ServerConnections
+from streamgauge.store.engine.faults import engine_errors
 from streamgauge.store.levels import PENDING_TABLES
 from streamgauge.store.settings import StoreSettings
 

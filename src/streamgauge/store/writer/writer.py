@@ -23,17 +23,17 @@ import structlog
 
 from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta
-from streamgauge.store.attempts import Attempts
-from streamgauge.store.changes import TABLE as CHANGES
-from streamgauge.store.changes import ChangeLog
-from streamgauge.store.coarse import day_rows, hour_rows, hours_of
-from streamgauge.store.engine import Engine
-from streamgauge.store.journal import Border, Entry, Journal
-from streamgauge.store.pending import Pending
-from streamgauge.store.segment import Segment, build_segment
-from streamgauge.store.setaside import SetAside
+from streamgauge.store.engine.engine import Engine
+from streamgauge.store.journal.journal import Border, Entry, Journal
+from streamgauge.store.rollup.coarse import day_rows, hour_rows, hours_of
+from streamgauge.store.rollup.pending import Pending
+from streamgauge.store.rollup.segment import Segment, build_segment
 from streamgauge.store.settings import StoreSettings
-from streamgauge.store.sharing import Sharing
+from streamgauge.store.writer.attempts import Attempts
+from streamgauge.store.writer.changes import TABLE as CHANGES
+from streamgauge.store.writer.changes import ChangeLog
+from streamgauge.store.writer.setaside import SetAside
+from streamgauge.store.writer.sharing import Sharing
 
 log = structlog.get_logger(__name__)
 

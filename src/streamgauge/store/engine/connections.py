@@ -21,8 +21,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.httputil import get_pool_manager
 
 from streamgauge.model.errors import StoreError
-from streamgauge.store.address import ServerAddress
-from streamgauge.store.place import ENGINE_OPTIONS
+from streamgauge.store.engine.address import ServerAddress
+from streamgauge.store.engine.place import ENGINE_OPTIONS
 
 OLDEST = (24, 8)
 """The first server our SQL is written for."""

@@ -16,8 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import structlog
 
-from streamgauge.store.journalfiles import disk_errors
-from streamgauge.store.records import Kind, frame, read_frames
+from streamgauge.store.journal.files import disk_errors
+from streamgauge.store.journal.records import Kind, frame, read_frames
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from streamgauge.model.feed import Delta
-from streamgauge.store.engine import Engine
-from streamgauge.store.feed import merge
+from streamgauge.store.engine.engine import Engine
+from streamgauge.store.writer.feed import merge
 
 TABLE = "changes"
 OVERLAP_MS = 60_000

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import structlog
 
-from streamgauge.store.keylog import KEY_BYTES, KeyLog
-from streamgauge.store.keyruns import (
+from streamgauge.store.journal.keylog import KEY_BYTES, KeyLog
+from streamgauge.store.journal.keyruns import (
     SUFFIX,
     UNFINISHED,
     Halves,

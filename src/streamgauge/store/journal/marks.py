@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from streamgauge.store.records import Frame, Kind, find_frame, frame, read_frames
+from streamgauge.store.journal.records import Frame, Kind, find_frame, frame, read_frames
 
 NAME = "marks"
 MAX_BYTES = 1 << 14

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from streamgauge.store.journalfiles import disk_errors
+from streamgauge.store.journal.files import disk_errors
 
 
 class Scratch:

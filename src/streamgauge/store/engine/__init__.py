@@ -1,0 +1,1 @@
+"""ClickHouse, embedded or a server: addresses, connections, errors in words, damaged files."""

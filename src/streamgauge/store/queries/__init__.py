@@ -6,6 +6,7 @@ from streamgauge.store.queries.history import history, minutes_between
 from streamgauge.store.queries.overview import overview
 from streamgauge.store.queries.refused import refused_lines
 from streamgauge.store.queries.slices import replay_slices
+from streamgauge.store.queries.stored import stored
 from streamgauge.store.queries.timeseries import timeseries
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "overview",
     "refused_lines",
     "replay_slices",
+    "stored",
     "timeseries",
 ]

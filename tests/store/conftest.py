@@ -42,10 +42,10 @@ def empty(store: Store) -> None:
     )
     for name in filled.column("table").to_pylist():
         store._engine.command(f"TRUNCATE TABLE {name}")
-    with store._opened_writer().inserting:
-        store._pending.clear()
-    store._kept.load(store._engine)
-    store._feed.clear()
+    with store._parts.opened_writer().inserting:
+        store._parts.pending.clear()
+    store._parts.kept.load(store._engine)
+    store._parts.feed.clear()
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_a_missing_segment_is_waited_for_and_then_history_is_asked(store: Store)
     log.row(one, "n4")
     append(store, log, one, "n5")
     assert counts(store.take()) == {"acme": 2}
-    for run in store._changes._runs.values():
+    for run in store._telling._changes._runs.values():
         run.missing_since_ms -= GAP_PATIENCE_MS if run.missing_since_ms else 0
     assert store.take() is None
     assert store.take() is None, "until history was read"
@@ -140,7 +140,8 @@ def test_a_body_that_another_receiver_inserted_counts_there(
     send(store, "acme", 2, b"sent twice")
     (key,) = claims.keys
     claims.others.add(key)
-    store._journal.keys = _Nothing(store._journal.keys)  # type: ignore[union-attr, assignment]
+    journal = store._parts.opened_journal()
+    journal.keys = _Nothing(journal.keys)  # type: ignore[assignment]
     send(store, "acme", 2, b"sent twice")
     send(store, "acme", 1, b"another")
     claims.others.clear()

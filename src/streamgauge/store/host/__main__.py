@@ -1,7 +1,8 @@
 """The engine's process: `python -m streamgauge.store.host`, started by `EngineProcess` alone.
 
 1. Read what to serve from standard input, one line of JSON.
-2. Open the engine, listen on a free port of the loopback, say which in one line of JSON.
+2. Tend its log of inserts, open the engine, listen on a free port of the loopback, say which in one
+   line of JSON.
 3. Serve until standard input ends: the parent closes it to end us in order, and the system closes
    it when the parent is gone. A parent that was killed takes us with it at once.
 
@@ -17,7 +18,9 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
+from streamgauge.store.engine.insertlog import forget_unfinished
 from streamgauge.store.host.failures import Refused
 
 _PR_SET_PDEATHSIG = 1
@@ -30,6 +33,8 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     order = json.loads(sys.stdin.readline())
     _die_with(order["parent"])
+    if count := forget_unfinished(Path(order["path"])):
+        print(f"{count} inserts that a crash cut short will be made again", file=sys.stderr)
     from streamgauge.store.host.server import EngineServer  # the parent is known by now
 
     try:

@@ -33,7 +33,7 @@ from streamgauge.app.units import (
 PAGE = Path(__file__).with_name("configuration.md")
 
 INTRODUCTION = """\
-<!-- Written by `python docs/generate.py` from src/streamgauge/app/config.py. -->
+<!-- Written by `python docs/generate.py` from src/streamgauge/app/config/. -->
 # Configuration
 
 Everything has a default. What differs stands in one TOML file, given by `--config`:
@@ -108,7 +108,7 @@ def _attribute_docs(model: type[BaseModel]) -> dict[str, str]:
     """The docstring below each attribute, of the class and those it comes from."""
     docs: dict[str, str] = {}
     for ancestor in reversed(model.__mro__):
-        if ancestor.__module__ != config.__name__:
+        if not ancestor.__module__.startswith(config.__name__):
             continue
         source = ast.parse(textwrap.dedent(inspect.getsource(ancestor)))
         body = typing.cast(ast.ClassDef, source.body[0]).body

@@ -1,0 +1,59 @@
+"""The one typed tree of settings: what each means, its default, what is accepted.
+
+Read once at the start by `app.configuration`; everything below `app` gets plain dataclasses.
+"""
+
+from __future__ import annotations
+
+from streamgauge.app.config.intake import Auth, Limited, Limits, Receive, Server, TenantLimit
+from streamgauge.app.config.judging import (
+    DeclaredFlow,
+    Detect,
+    Log,
+    Notify,
+    NotifyLog,
+    NotifyOpsgenie,
+    NotifyWebhook,
+    Rule,
+)
+from streamgauge.app.config.section import Section
+from streamgauge.app.config.storage import Backup, Govern, PriceSettings, StateSettings, Store
+
+__all__ = [
+    "SECTIONS",
+    "Auth",
+    "Backup",
+    "DeclaredFlow",
+    "Detect",
+    "Govern",
+    "Limited",
+    "Limits",
+    "Log",
+    "Notify",
+    "NotifyLog",
+    "NotifyOpsgenie",
+    "NotifyWebhook",
+    "PriceSettings",
+    "Receive",
+    "Rule",
+    "Section",
+    "Server",
+    "StateSettings",
+    "Store",
+    "TenantLimit",
+]
+
+SECTIONS: dict[str, type[Section]] = {
+    "server": Server,
+    "auth": Auth,
+    "receive": Receive,
+    "limits": Limits,
+    "store": Store,
+    "govern": Govern,
+    "prices": PriceSettings,
+    "state": StateSettings,
+    "backup": Backup,
+    "detect": Detect,
+    "log": Log,
+}
+"""The tables of the file, and of `STREAMGAUGE_SECTION__KEY` variables."""

@@ -51,6 +51,8 @@ class Known:
     """See `KeptFrom`."""
     open_hours: frozenset[int] = frozenset()
     """Hours since the epoch to which rows are still to be added; see `Pending`."""
+    may_stand_in: bool = True
+    """Whether there may be a flow whose last stage stands in for `delivered`; see `ends`."""
 
     def begins_ns(self, family: Family, level: Level | None) -> int:
         """From when on a level holds everything; None: the rows as received."""

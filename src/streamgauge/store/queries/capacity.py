@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 
 from streamgauge.model.views import Filters
 from streamgauge.store.engine.engine import Engine
+from streamgauge.store.kept import Known
 from streamgauge.store.levels import PLATFORM
-from streamgauge.store.queries.ended import is_about_all, stands_in
+from streamgauge.store.queries.ended import is_about_all
 from streamgauge.store.queries.ends import is_at_end
 from streamgauge.store.queries.rows import QUEUE_LABELS, conditions_of, parameters_of
 from streamgauge.store.queries.span import Span
@@ -57,7 +58,7 @@ class CapacityMemory:
 
 
 def most_per_second(
-    engine: Engine, span: Span, filters: Filters, memory: CapacityMemory
+    engine: Engine, known: Known, span: Span, filters: Filters, memory: CapacityMemory
 ) -> float | None:
     """The most messages a second delivered over a minute in which a queue never ran empty.
 
@@ -70,13 +71,13 @@ def most_per_second(
     end = span.touched_minutes[1]
     first = (end - LOOK_BACK_MINUTES) // 60 * 60
     flow_count, lines = _flow_count(engine), _lines_by_hour(engine, first, end)
-    known = memory.known(filters, flow_count, lines)
+    told = memory.known(filters, flow_count, lines)
     whole = range(first // 60, end // 60)
-    known = {hour: most for hour, most in known.items() if hour in whole}
-    missing = sorted(lines.keys() - known.keys())
-    found = dict.fromkeys(missing, 0) | _most_by_hour(engine, first, end, missing, filters)
+    told = {hour: most for hour, most in told.items() if hour in whole}
+    missing = sorted(lines.keys() - told.keys())
+    found = dict.fromkeys(missing, 0) | _most_by_hour(engine, known, first, end, missing, filters)
     memory.keep(filters, flow_count, lines, {h: most for h, most in found.items() if h in whole})
-    most = max([*known.values(), *found.values()], default=0)
+    most = max([*told.values(), *found.values()], default=0)
     return most / 60 if most else None
 
 
@@ -97,7 +98,7 @@ def _lines_by_hour(engine: Engine, first: int, end: int) -> dict[int, int]:
 
 
 def _most_by_hour(
-    engine: Engine, first: int, end: int, hours: list[int], filters: Filters
+    engine: Engine, known: Known, first: int, end: int, hours: list[int], filters: Filters
 ) -> dict[int, int]:
     if not hours:
         return {}
@@ -115,7 +116,7 @@ def _most_by_hour(
     answer = engine.query(
         f"""
 SELECT intDiv(minute, 60) AS hour, max(delivered) AS most FROM (
-    SELECT minute, sum(count) AS delivered FROM {_delivered(engine, filters)}
+    SELECT minute, sum(count) AS delivered FROM {_delivered(known, filters)}
     AND intDiv(minute, 60) IN ({_listed({minute // 60 for minute in busy_minutes})})
     AND minute IN ({_listed(busy_minutes)}) AND outcome = 'ok' GROUP BY minute)
 GROUP BY hour""",
@@ -124,11 +125,11 @@ GROUP BY hour""",
     return dict(zip(*(answer.column(name).to_pylist() for name in ("hour", "most")), strict=True))
 
 
-def _delivered(engine: Engine, filters: Filters) -> str:
+def _delivered(known: Known, filters: Filters) -> str:
     """Where minutes of what reached its end are summed soonest, with a condition."""
-    if is_about_all(filters) and not stands_in(engine):
+    if is_about_all(filters) and not known.may_stand_in:
         return f"{PLATFORM} WHERE stage = 'delivered'"
-    return f"minute WHERE {is_at_end(filters)}{conditions_of(filters)}"
+    return f"minute WHERE {is_at_end(filters, known)}{conditions_of(filters)}"
 
 
 def _listed(numbers: Iterable[int]) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streamgauge.model.views import Filters
-from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import Known
 from streamgauge.store.levels import HOUR, MESSAGES, MINUTE, PLATFORM
 from streamgauge.store.queries.ends import is_end, standing_in
@@ -35,27 +34,24 @@ DELIVERED_SQL = "(outcome != 'retried' AND stage = 'delivered')"
 
 
 def ended_rows(
-    engine: Engine,
     span: Span,
     filters: Filters,
     known: Known,
     steps: Steps = ONE_STEP,
     labels: Sequence[str] = (),
 ) -> str:
-    """A subquery: `message_rows` and `ends`; of the labels at least those that are asked for.
-
-    Raises:
-        StoreError: the engine refused.
-    """
+    """A subquery: `message_rows` and `ends`; of the labels at least those that are asked for."""
     pieces = cut(span, steps.step_ns, MESSAGES, known)
     whole = _of_platform(pieces, known) if is_about_all(filters, labels) else []
     if not whole:
-        return f"(SELECT *, {is_end(filters)} AS ends FROM {rows_of(pieces, filters, steps)})"
+        return (
+            f"(SELECT *, {is_end(filters, known)} AS ends FROM {rows_of(pieces, filters, steps)})"
+        )
     selects = [_platform(piece, steps) for piece in whole]
     if others := [piece for piece in pieces if piece not in whole]:
         rows = rows_of(others, filters, steps)
-        selects.append(f"SELECT {_COLUMNS}, {is_end(filters)} AS ends FROM {rows}")
-    if stands_in(engine):
+        selects.append(f"SELECT {_COLUMNS}, {is_end(filters, known)} AS ends FROM {rows}")
+    if known.may_stand_in:
         selects.append(_standing_in(rows_of(whole, filters, steps)))
     return f"({' UNION ALL '.join(selects)})"
 
@@ -63,19 +59,6 @@ def ended_rows(
 def is_about_all(filters: Filters, labels: Sequence[str] = ()) -> bool:
     """Whether a question needs no flow to be told from another."""
     return not parameters_of(filters) and set(labels) <= {"outcome"}
-
-
-def stands_in(engine: Engine) -> bool:
-    """Whether there may be a flow whose last stage stands in for `delivered`.
-
-    Raises:
-        StoreError: the engine refused.
-    """
-    answer = engine.query(
-        "SELECT count() AS n FROM (SELECT 1 FROM last_seen GROUP BY tenant, source, integration "
-        "HAVING max(stage = 'delivered') = 0 LIMIT 1)"
-    )
-    return bool(answer.column("n")[0].as_py())
 
 
 def _of_platform(pieces: Sequence[Piece], known: Known) -> list[Piece]:

@@ -78,7 +78,7 @@ def _checked(by: Sequence[str], sort: str, limit: int) -> list[str]:
 
 def _sql(span: Span, known: Known, names: Sequence[str], sort: str, filters: Filters) -> str:
     keys = ", ".join(names)
-    counts = "outcome != 'retried'" if "stage" in names else is_end(filters)
+    counts = "outcome != 'retried'" if "stage" in names else is_end(filters, known)
     order = ", ".join(filter(None, (SORTS[sort], keys)))
     return f"""
 SELECT {keys}, sum(m) AS messages, sum(e) AS errors, sum(f) AS filtered, max(last) AS last_ns,

@@ -38,7 +38,7 @@ def overview(
     what is kept.
     """
     span = settled(Span.of(from_s, to_s), MESSAGES, known)
-    rows = ended_rows(engine, span, filters, known)
+    rows = ended_rows(span, filters, known)
     found = engine.query(_sums_sql(rows), parameters_of(filters)).to_pylist()[0]
     has_seen = bool(found["rows"]) or is_seen(engine, span)
     has_received = has_seen and _ever_received(engine, filters)
@@ -55,7 +55,7 @@ def overview(
         error_ratio=errors / (ok + errors) if ok + errors else None,
         latency=percentiles_of(found["latency"] if found["latency_count"] else None),
         queue=queue_figures(engine, known, span, filters, wait),
-        capacity=_capacity(engine, span, filters, per_second, memory),
+        capacity=_capacity(engine, known, span, filters, per_second, memory),
     )
 
 
@@ -85,12 +85,13 @@ def _ever_received(engine: Engine, filters: Filters) -> bool:
 
 def _capacity(
     engine: Engine,
+    known: Known,
     span: Span,
     filters: Filters,
     per_second: float | None,
     memory: CapacityMemory,
 ) -> CapacityFigures:
-    most = most_per_second(engine, span, filters, memory)
+    most = most_per_second(engine, known, span, filters, memory)
     if most is None or per_second is None:
         return CapacityFigures(messages_per_second=most)
     return CapacityFigures(messages_per_second=most, utilization_ratio=per_second / most)

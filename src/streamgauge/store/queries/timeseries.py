@@ -138,7 +138,7 @@ def timeseries(
     if _are_of_queues(asked):
         rows = _queues_told(asked, queue_rows(span, filters, known, steps))
     else:
-        rows = ended_rows(engine, span, filters, known, steps, names)
+        rows = ended_rows(span, filters, known, steps, names)
     answer = engine.query(_sql(asked, rows, names), parameters_of(filters))
     if _are_of_queues(asked) and filters.source is not None:
         answer = answer.slice(0, 0)  # queues know no source

@@ -8,7 +8,7 @@ Source: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from streamgauge.receive.influx import tokens
+from streamgauge.receive.influx.alike import Column, read_columns
 from streamgauge.receive.influx.blanks import Bytes, Positions
 from streamgauge.receive.influx.keys import unescape
 from streamgauge.receive.influx.strings import CLOSED, OPENED
@@ -50,6 +51,8 @@ class Fields:
     """The sections cut up; see `text`."""
     malformed: NDArray[np.bool_]
     """[n_lines]: whether the line's section is no field section, or a value is none."""
+    columns: list[Column] = field(default_factory=list)
+    """The same once more, if every line has the same fields, all plain numbers; else none."""
 
     def text(self, at: Positions) -> pa.StringArray:
         """The values of these fields as they were written, without quotes and suffix."""
@@ -70,8 +73,31 @@ def explode(raw: Bytes, clean: Bytes, start: Positions, end: Positions) -> Field
         good = np.flatnonzero(~malformed)
         part = explode(raw, clean, start[good], end[good])
         malformed[good] = part.malformed
-        return replace(part.at_lines(good), malformed=malformed)
+        return replace(part.at_lines(good), malformed=malformed, columns=[])
+    columns = read_columns(sent, marks, bounds)
+    if columns is not None:
+        return _alike(columns, malformed)
     return _typed(sent, seen, marks[0::2], marks[1::2], bounds, malformed)
+
+
+def _alike(columns: list[Column], malformed: NDArray[np.bool_]) -> Fields:
+    """Columns as fields in the order of the body. None of them is ever shown as text."""
+    line_count, each = len(malformed), len(columns)
+    value, exact = np.empty((line_count, each)), np.empty((line_count, each), np.int64)
+    for at, column in enumerate(columns):
+        value[:, at], exact[:, at] = column.value, column.exact
+    kinds = np.array([INTEGER if one.is_integer else FLOAT for one in columns], np.uint8)
+    return Fields(
+        line=np.repeat(np.arange(line_count), each),
+        name=np.tile(np.arange(each, dtype=np.int32), line_count),
+        names=[column.name for column in columns],
+        type=np.tile(kinds, line_count),
+        value=value.reshape(-1),
+        exact=exact.reshape(-1),
+        parts=pa.array([], pa.string()),
+        malformed=malformed,
+        columns=columns,
+    )
 
 
 def _gather(

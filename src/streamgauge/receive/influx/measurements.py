@@ -147,4 +147,27 @@ class _Filler:
 
 def fill_columns(fields: Fields, kinds: NDArray[np.uint8]) -> Columns:
     """Sort the fields of lines of these SeriesKinds into columns and points."""
-    return _Filler(fields, kinds).fill()
+    return _plain_messages(fields, kinds) or _Filler(fields, kinds).fill()
+
+
+def _plain_messages(fields: Fields, kinds: NDArray[np.uint8]) -> Columns | None:
+    """Columns as they come, if all lines are of `messages` and nothing is left over; else None."""
+    if not fields.columns or len(fields.malformed) != len(kinds):
+        return None
+    if not (kinds == SeriesKind.MESSAGES).all():
+        return None
+    count = np.ones(len(kinds), np.uint64)
+    floats: dict[str, NDArray[np.float64]] = {}
+    for column in fields.columns:
+        name, factor = MESSAGES_FIELDS.get(column.name, ("", 0.0))
+        if (column.value < 0).any():
+            return None
+        if column.name == "count" and column.is_integer and (column.exact <= MAX_COUNT).all():
+            count = column.exact.view(np.uint64)
+        elif name and name not in floats:
+            floats[name] = column.value * factor
+        else:
+            return None
+    nothing = np.zeros(len(kinds), bool)
+    no_field = np.zeros(len(fields.line), bool)
+    return Columns(count, np.zeros(len(kinds), np.uint64), floats, nothing, no_field, nothing)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from streamgauge.receive.influx import tokens
+from streamgauge.receive.influx import eights, tokens
 from streamgauge.receive.influx.blanks import Bytes, Positions
 
 NANOSECONDS = {
@@ -33,6 +33,9 @@ def read_stamps(
 
     A line without a time stamp (start == end) gets `received_at_ns`.
     """
+    whole = eights.stamps(raw, start, end)
+    if whole is not None and whole.max() <= _MAX_NS // unit_ns:
+        return whole * unit_ns, np.zeros(len(whole), bool)
     is_given = start < end
     digits = tokens.slices(raw, start, end)
     units, is_number = tokens.numbers(digits, pl.Int64)

@@ -16,6 +16,7 @@ from streamgauge.model.clock import Clock
 from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta, History
 from streamgauge.model.refusal import RefusedLine
+from streamgauge.model.stored import StoredCount
 from streamgauge.model.usage import StoreUsage, TenantUsage
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.store import queries
@@ -32,6 +33,9 @@ from streamgauge.store.settings import StoreSettings
 from streamgauge.store.telling import Telling
 from streamgauge.store.writer.restoring import restore
 from streamgauge.store.writer.sharing import Sharing
+
+SETTLE_S = 30.0
+"""How long a count waits for what was acknowledged."""
 
 
 class Store:
@@ -172,6 +176,16 @@ class Store:
         return queries.flows(
             self._parts.asked(), self._parts.known(), from_s, to_s, by, sort, limit, filters
         )
+
+    def stored(self, from_s: float, to_s: float) -> list[StoredCount]:
+        """See `queries.stored`; all that is acknowledged when it is called.
+
+        Raises:
+            StoreError: it is not in the sums by the day yet, or the engine refused.
+        """
+        if not self.settle(SETTLE_S):
+            raise StoreError("what was acknowledged is not summed yet: try again", permanent=False)
+        return queries.stored(self._parts.asked(), from_s, to_s)
 
     def refused_lines(self, tenant: str | None, since_s: float, limit: int) -> list[RefusedLine]:
         """See `queries.refused_lines`."""

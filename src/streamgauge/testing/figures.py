@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamgauge.model.errors import PayloadError
+from streamgauge.model.stored import StoredCount
 from streamgauge.model.views import (
     CapacityFigures,
     Filters,
@@ -140,6 +141,11 @@ class FakeMetrics:
             key = tuple(row.labels.values())
             rows[key] = _added(rows[key], row) if key in rows else row
         return sorted(rows.values(), key=SORTS[sort])[:limit]  # type: ignore[arg-type]
+
+    def stored(self, from_s: float, to_s: float) -> list[StoredCount]:
+        """As `Metrics.stored`."""
+        self._fail_if_told()
+        return [StoredCount("", "messages", round(to_s - from_s))]
 
     def lag(self) -> Lag:
         """As `Metrics.lag`."""

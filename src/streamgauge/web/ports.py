@@ -10,6 +10,7 @@ from streamgauge.model.budget import Budget
 from streamgauge.model.incident import Incident
 from streamgauge.model.notification import Notification
 from streamgauge.model.refusal import Refusal, RefusedLine
+from streamgauge.model.stored import StoredCount
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.model.words import IncidentState
 
@@ -65,6 +66,10 @@ class Metrics(Protocol):
         Raises:
             PayloadError: an unknown `by` or `sort`.
         """
+        ...
+
+    def stored(self, from_s: float, to_s: float) -> list[StoredCount]:
+        """How much is stored of the days that a range touches, all that was acknowledged."""
         ...
 
     def lag(self) -> Lag:

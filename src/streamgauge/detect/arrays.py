@@ -11,12 +11,25 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 Bools = NDArray[np.bool_]
 Array = NDArray[Any]
+_ROWS_AT_ONCE = 4096
 
 
 def grown(array: Array, rows: int, fill: float) -> Array:
-    """`array` with at least `rows` along the first axis (doubling), new places set to `fill`."""
+    """`array` with at least `rows` along the first axis (doubling), new places set to `fill`.
+
+    Filled with zero, what holds nothing but zeros takes no memory: the system gives it when
+    something is written.
+    """
     if rows <= len(array):
         return array
-    larger = np.full((max(rows, 2 * len(array)), *array.shape[1:]), fill, array.dtype)
-    larger[: len(array)] = array
+    shape = (max(rows, 2 * len(array)), *array.shape[1:])
+    if fill:
+        larger = np.full(shape, fill, array.dtype)
+        larger[: len(array)] = array
+        return larger
+    larger = np.zeros(shape, array.dtype)
+    for start in range(0, len(array), _ROWS_AT_ONCE):
+        some = slice(start, min(start + _ROWS_AT_ONCE, len(array)))
+        if array[some].any():
+            larger[some] = array[some]
     return larger

@@ -109,7 +109,7 @@ class Blindness:
         for hour in range(int(watermark // 3600), int(now // 3600) + 1):
             seconds = min(now, (hour + 1) * 3600.0) - max(watermark, hour * 3600.0)
             here = float(habit.nats[row, hour % WEEK]) * seconds / 60.0
-            if habit.is_unseen[row, hour % WEEK]:
+            if not habit.is_known[row, hour % WEEK]:
                 guessed = min(guessed + here, UNSEEN_NATS)
             else:
                 nats += here

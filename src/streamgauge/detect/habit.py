@@ -50,8 +50,8 @@ class Habit:
     """float32 [rows, 168]: messages an hour; hour 0 of the week is Thursday 00:00 UTC (epoch)."""
     nats: Floats
     """float32 [rows, 168]: evidence against "it still speaks" in a minute without a message."""
-    is_unseen: Array
-    """bool [rows, 168]: this hour of the week is only guessed from the others."""
+    is_known: Array
+    """bool [rows, 168]: this hour of the week was seen; else it is guessed from the others."""
     day_learned: Floats
     """float32 [rows, 7]: active minutes from which a day of the week is known: all of the row's,
     but of a day that is far quieter than the others only its own."""
@@ -81,7 +81,7 @@ class Habit:
         return cls(
             np.zeros((rows, WEEK), np.float32),
             np.zeros((rows, WEEK), np.float32),
-            np.ones((rows, WEEK), bool),
+            np.zeros((rows, WEEK), bool),
             np.zeros((rows, 7), np.float32),
             *zeros,
         )
@@ -91,7 +91,7 @@ class Habit:
         if rows <= len(self.rate):
             return
         for name, array in list(vars(self).items()):
-            setattr(self, name, grown(array, rows, 1 if name == "is_unseen" else 0))
+            setattr(self, name, grown(array, rows, 0))
 
     def learn(self, rows: Ints, sums: Sums, seen: SeenTime, watermark: float) -> None:
         """Fit the habit of `rows` anew; those of a single hour have none yet."""
@@ -128,7 +128,7 @@ class Habit:
         steady = self.is_steady[rows] = _is_steady(active, exposure, bucket, self.dispersion[rows])
         nats = minute_nats_of(activity, rate, hours, bucket)
         self.nats[rows] = nats.T
-        self.is_unseen[rows] = is_unseen(counts, exposure).T
+        self.is_known[rows] = ~is_unseen(counts, exposure).T
         self.peak_nats[rows] = peak_nats(
             active,
             exposure,

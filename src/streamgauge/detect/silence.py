@@ -164,7 +164,7 @@ class SilenceEvidence:
             np.maximum(habit.dispersion[rows], 1e-4),
             np.maximum(habit.activity_dispersion[rows], 1e-4),
         )
-        return nats, habit.is_unseen[rows, place]
+        return nats, ~habit.is_known[rows, place]
 
     def _seconds(self, hour: int, start_s: Floats, end_s: float | Floats) -> Floats:
         begin = np.maximum(start_s, hour * 3600.0)

@@ -186,8 +186,8 @@ class Sums:
         self._minute_first_s = grown(self._minute_first_s, rows, np.inf)
         self.first_hour = grown(self.first_hour, rows, np.iinfo(np.int64).max)
         if rows > self.minute_counts.shape[1]:
-            self.minute_counts = np.ascontiguousarray(grown(self.minute_counts.T, rows, 0).T)
-            self.minute_failed = np.ascontiguousarray(grown(self.minute_failed.T, rows, 0).T)
+            self.minute_counts = _widened(self.minute_counts, rows)
+            self.minute_failed = _widened(self.minute_failed, rows)
 
     def _note_tails(self, rows: Ints, stamps: Floats, minute: Ints) -> None:
         """Learn the seconds left after the last message of a minute, from many minutes at once."""
@@ -252,7 +252,9 @@ class Sums:
             slot = now % MINUTES_KEPT
             if self._slot_minute[slot] != now:
                 self._slot_minute[slot] = now
-                self.minute_counts[slot] = self.minute_failed[slot] = 0.0
+                for kept in (self.minute_counts, self.minute_failed):
+                    if kept[slot].any():  # writing zeros over zeros would take memory
+                        kept[slot] = 0.0
         slots = np.repeat(minute % MINUTES_KEPT, rows.shape[1])
         np.add.at(self.minute_counts, (slots, rows.ravel()), np.repeat(counts, rows.shape[1]))
         if failed.any():
@@ -285,6 +287,14 @@ class Sums:
         elif len(slab) < rows:
             slab = slabs[hour] = np.concatenate([slab, np.zeros(rows - len(slab), dtype)])
         return slab
+
+
+def _widened(minutes: Floats, rows: int) -> Floats:
+    """`minutes` [minutes, rows] with room for more rows; minutes of nothing take no memory."""
+    wider = np.zeros((len(minutes), max(rows, 2 * minutes.shape[1])), minutes.dtype)
+    for slot in np.flatnonzero(minutes.any(axis=1)):
+        wider[slot, : minutes.shape[1]] = minutes[slot]
+    return wider
 
 
 def _parts(keys: Ints) -> list[tuple[int, Ints]]:

@@ -28,6 +28,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def anonymous_bytes() -> int:
+    """Memory of this process that no file stands behind.
+
+    Source: proc(5), `/proc/pid/status`: RssAnon.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("/proc/self/status has no RssAnon")
+
+
 class StreamgaugeProcess:
     """One data folder and the process that serves it; the process can die, the folder stays.
 

@@ -1,0 +1,1 @@
+"""Brings history from InfluxDB and VictoriaMetrics in: read, put together, sent, counted."""

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.store.lines import NOW, Row, body
 
 from streamgauge.model.feed import Delta
-from streamgauge.store import columns, grouping
+from streamgauge.store import columns
 from streamgauge.store.journal.records import Body, decode_body, encode_body
+from streamgauge.store.rollup import grouping
 from streamgauge.store.rollup.segment import build_segment
 from streamgauge.store.writer.feed import FeedBuffer, merge
 
@@ -135,8 +136,14 @@ def test_the_feed_lets_go_of_everything_rather_than_grow(max_rows: int, is_told:
     assert again.minutes.num_rows == 0
 
 
+def message(minute: int, latency_s: float | None, tenant: str = "a") -> Row:
+    return {"at": NOW + 60 * minute, "tenant": tenant, "count": 3, "latency_s": latency_s}
+
+
 @settings(deadline=None)
 @given(messages=st.lists(MESSAGE, min_size=1, max_size=12))
+@example(messages=[message(n // 3, (0.0, 1e-9, 1e9)[n % 3], "abc"[n % 2]) for n in range(60)])
+@example(messages=[message(0, None)])
 def test_the_platforms_minutes_are_the_sum_of_everyones(messages: list[Row]) -> None:
     segment = build_segment([(1, body_of(messages, []))])
     summed: dict[tuple[Any, ...], Any] = {}

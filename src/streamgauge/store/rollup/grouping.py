@@ -14,6 +14,7 @@ Ints = NDArray[np.int64]
 
 KEY_LIMIT = 2**46
 """Keys stay below it, so that a histogram's bucket (2^16) fits beside one in 63 bits."""
+_DIGIT_BITS = 16
 
 
 def key_of(
@@ -67,18 +68,16 @@ def grouped(key: Ints) -> tuple[Ints, Ints, Ints]:
     Returns:
         The rows in order [n_rows]; where each group begins in that order, and its key [n_groups].
 
-    Positions are put behind the keys in one integer: sorting integers by themselves takes a
-    fraction of the time of sorting positions by them. Keys too large for that are numbered first.
+    Sixteen bits at a time, the lowest first: NumPy counts such small numbers instead of comparing
+    them, which takes a fraction of the time.
     """
-    bits = len(key).bit_length()
-    values = None
-    if len(key) and int(key.max()) >> (63 - bits):
-        values, key = np.unique(key, return_inverse=True)
-    packed = np.sort((key << bits) | np.arange(len(key)))
-    order, ordered = packed & ((1 << bits) - 1), packed >> bits
+    order = np.argsort(key.astype(np.uint16), kind="stable")
+    for shift in range(_DIGIT_BITS, int(key.max(initial=0)).bit_length(), _DIGIT_BITS):
+        digits = (key[order] >> shift).astype(np.uint16)
+        order = order[np.argsort(digits, kind="stable")]
+    ordered = key[order]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(key)])
-    found = ordered[starts]
-    return order, starts, found if values is None else values[found]
+    return order, starts, ordered[starts]
 
 
 def take_tags(table: pa.Table, names: Sequence[str], rows: Ints) -> dict[str, pa.Array]:

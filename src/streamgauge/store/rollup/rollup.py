@@ -19,6 +19,8 @@ from streamgauge.store.rollup.histogram import bucket_of
 from streamgauge.store.rollup.rawrows import OrderedMessages
 
 _LOWEST_BUCKET, _BUCKET_BITS = -32_768, 16
+_DENSE_MAX = 1 << 18
+"""Cells up to which buckets are summed in place: no sorting, where many maps become few."""
 PLATFORM_KEY = ("stage", "outcome")
 EXTREMES = ("latency_min", "latency_max", "queue_min", "queue_max")
 """Seconds, to 7 digits; infinite where no duration was told."""
@@ -104,10 +106,29 @@ def _merged(histograms: pa.ChunkedArray, order: Ints, starts: Ints) -> pa.MapArr
     maps = histograms.combine_chunks()
     groups = np.empty(len(order), np.int64)
     groups[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))
-    sizes = np.diff(maps.offsets.to_numpy())
-    buckets = maps.keys.to_numpy().astype(np.int64) - _LOWEST_BUCKET
-    key = (np.repeat(groups, sizes) << _BUCKET_BITS) + buckets
-    return _maps_of(key, maps.items.to_numpy(), len(starts))
+    group = np.repeat(groups, np.diff(maps.offsets.to_numpy()))
+    buckets, weights = maps.keys.to_numpy().astype(np.int64), maps.items.to_numpy()
+    lowest = int(buckets.min(initial=0))
+    width = int(buckets.max(initial=0)) - lowest + 1
+    if width * len(starts) > _DENSE_MAX:
+        return _maps_of((group << _BUCKET_BITS) + buckets - _LOWEST_BUCKET, weights, len(starts))
+    return _dense_maps(group * width + buckets - lowest, weights, len(starts), lowest, width)
+
+
+def _dense_maps(
+    cells: Ints, weights: NDArray[np.uint64], group_count: int, lowest: int, width: int
+) -> pa.MapArray:
+    """Weights summed by cell; each map has `width` of them, the first for the bucket `lowest`."""
+    sums = np.zeros(width * group_count, np.uint64)
+    np.add.at(sums, cells, weights)
+    is_told = np.zeros(len(sums), bool)
+    is_told[cells] = True
+    told = np.flatnonzero(is_told)
+    offsets = np.searchsorted(told, np.arange(group_count + 1) * width)
+    buckets = (told % width + lowest).astype(np.int16)
+    return pa.MapArray.from_arrays(
+        pa.array(offsets, pa.int32()), pa.array(buckets), pa.array(sums[told], pa.uint64())
+    )
 
 
 def last_seen_rows(minutes: pa.Table) -> pa.Table:

@@ -46,6 +46,7 @@ def empty(store: Store) -> None:
         store._parts.pending.clear()
     store._parts.kept.load(store._engine)
     store._parts.feed.clear()
+    store._parts.opened_writer().flows.forget()
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from streamgauge.model.clock import Clock
 from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta
+from streamgauge.store import queries
 from streamgauge.store.diskstate import DiskState
 from streamgauge.store.engine.address import embedded_path, is_embedded
 from streamgauge.store.engine.brokenparts import BrokenParts
@@ -30,6 +32,7 @@ from streamgauge.store.rollup.pending import Pending
 from streamgauge.store.rollup.segment import ROWS_BITS
 from streamgauge.store.settings import StoreSettings
 from streamgauge.store.writer.feed import FeedBuffer
+from streamgauge.store.writer.newflows import Remembered
 from streamgauge.store.writer.setaside import SetAside
 from streamgauge.store.writer.sharing import Sharing
 from streamgauge.store.writer.writer import Writer
@@ -67,6 +70,7 @@ class Parts:
         )
         self._journal: Journal | None = None
         self._writer: Writer | None = None
+        self._stands_in = Remembered()
         self.disk = DiskState(data_dir)
         self.broken = BrokenParts(self.engine)
         self.is_local = url is None or is_embedded(url)
@@ -207,6 +211,19 @@ class Parts:
     def known(self) -> Known:
         """What questions have to know of the levels; taken before each of them."""
         return Known(self.kept.from_ns, self.pending.open_hours)
+
+    def known_flows(self) -> Known:
+        """`known`, and what depends on which flows there are: asks the engine where one is new.
+
+        Raises:
+            StoreError: the engine refused.
+        """
+        if self.sharing is not None:  # others bring flows, too
+            may_stand_in = queries.may_stand_in(self.asked())
+        else:
+            version = self.opened_writer().flows.version
+            may_stand_in = self._stands_in.get(version, lambda: queries.may_stand_in(self.asked()))
+        return replace(self.known(), may_stand_in=may_stand_in)
 
     def problems(self) -> list[str]:
         """Reasons for not being ready, for people; empty: writes and queries are served."""

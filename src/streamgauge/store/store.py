@@ -146,7 +146,7 @@ class Store:
     def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
         """See `queries.overview`."""
         return queries.overview(
-            self._parts.asked(), self._parts.known(), from_s, to_s, filters, self._capacity
+            self._parts.asked(), self._parts.known_flows(), from_s, to_s, filters, self._capacity
         )
 
     def timeseries(
@@ -159,9 +159,8 @@ class Store:
         filters: Filters,
     ) -> TimeSeries:
         """See `queries.timeseries`."""
-        return queries.timeseries(
-            self._parts.asked(), self._parts.known(), metric, from_s, to_s, step_s, by, filters
-        )
+        asked, known = self._parts.asked(), self._parts.known_flows()
+        return queries.timeseries(asked, known, metric, from_s, to_s, step_s, by, filters)
 
     def flows(
         self,
@@ -174,7 +173,7 @@ class Store:
     ) -> list[FlowRow]:
         """See `queries.flows`."""
         return queries.flows(
-            self._parts.asked(), self._parts.known(), from_s, to_s, by, sort, limit, filters
+            self._parts.asked(), self._parts.known_flows(), from_s, to_s, by, sort, limit, filters
         )
 
     def stored(self, from_s: float, to_s: float) -> list[StoredCount]:

@@ -1,6 +1,7 @@
 """One small module per question; each returns Arrow, NumPy or a view of the model."""
 
 from streamgauge.store.queries.capacity import CapacityMemory
+from streamgauge.store.queries.ends import may_stand_in
 from streamgauge.store.queries.flows import flows
 from streamgauge.store.queries.history import history, minutes_between
 from streamgauge.store.queries.overview import overview
@@ -13,6 +14,7 @@ __all__ = [
     "CapacityMemory",
     "flows",
     "history",
+    "may_stand_in",
     "minutes_between",
     "overview",
     "refused_lines",

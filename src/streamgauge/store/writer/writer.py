@@ -32,6 +32,7 @@ from streamgauge.store.settings import StoreSettings
 from streamgauge.store.writer.attempts import Attempts
 from streamgauge.store.writer.changes import TABLE as CHANGES
 from streamgauge.store.writer.changes import ChangeLog
+from streamgauge.store.writer.newflows import NewFlows
 from streamgauge.store.writer.setaside import SetAside
 from streamgauge.store.writer.sharing import Sharing
 
@@ -72,6 +73,7 @@ class Writer:
         self.inserting = threading.Lock()
         self.inserted_lines = 0
         self.segment_count = 0
+        self.flows = NewFlows()
         self._attempts = Attempts()
         self._is_stopping = False
         self._flushers = self._settlers = 0
@@ -281,6 +283,8 @@ class Writer:
                     return False
             if not (self._add_hours(segment, token) and self._publish(segment, token)):
                 return False
+            if "last_seen" in segment.tables:
+                self.flows.note(segment.tables["last_seen"])
             self.inserted_lines += segment.line_count
             self.segment_count += 1
         return True

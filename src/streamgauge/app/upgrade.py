@@ -16,10 +16,12 @@ from streamgauge.model.clock import SystemClock
 from streamgauge.model.errors import ConfigError
 from streamgauge.state.dump import pending_revisions
 from streamgauge.state.state import State
-from streamgauge.store.engine.address import is_embedded
+from streamgauge.store.engine.address import embedded_path, is_embedded
 from streamgauge.store.engine.engine import Engine
+from streamgauge.store.engine.insertlog import forget_unfinished
 from streamgauge.store.lock import FolderLock
 from streamgauge.store.migrate import Migration, migrate, pending
+from streamgauge.store.writer.finishing import finish_in
 
 
 def upgrade(configuration: Configuration, is_check: bool, tell: Tell) -> int:
@@ -32,10 +34,15 @@ def upgrade(configuration: Configuration, is_check: bool, tell: Tell) -> int:
     folder, url = wiring.data_folder(configuration), wiring.store_url(configuration)
     if is_embedded(url) and not (folder / "journal").is_dir():
         raise ConfigError(f"{folder} holds no store: name its data folder (--data)")
-    lock, engine = FolderLock(folder), Engine(url, wiring.store_settings(configuration))
+    settings = wiring.store_settings(configuration)
+    lock, engine = FolderLock(folder), Engine(url, settings)
     lock.acquire()
     try:
+        if is_embedded(url):
+            forget_unfinished(Path(embedded_path(url)))
         engine.open()
+        if not is_check:
+            finish_in(folder, engine, settings, SystemClock().now())
         return _engine(engine, is_check, tell) + _state(configuration, is_check, tell)
     finally:
         engine.close()

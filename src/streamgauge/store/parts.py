@@ -23,7 +23,7 @@ from streamgauge.store.engine.engine import Engine
 from streamgauge.store.engine.insertlog import forget_unfinished
 from streamgauge.store.engine.scratch import Scratch
 from streamgauge.store.journal.journal import Journal
-from streamgauge.store.journal.retrykeys import RetryKeys
+from streamgauge.store.journal.opening import has_journal, opened_journal
 from streamgauge.store.kept import KeptFrom, Known
 from streamgauge.store.levels import MESSAGES, MINUTE, NS_A_HOUR
 from streamgauge.store.lock import FolderLock
@@ -32,8 +32,9 @@ from streamgauge.store.rollup.pending import Pending
 from streamgauge.store.rollup.segment import ROWS_BITS
 from streamgauge.store.settings import StoreSettings
 from streamgauge.store.writer.feed import FeedBuffer
+from streamgauge.store.writer.finishing import finish_begun
 from streamgauge.store.writer.newflows import Remembered
-from streamgauge.store.writer.setaside import SetAside
+from streamgauge.store.writer.setaside import ASIDE, SetAside
 from streamgauge.store.writer.sharing import Sharing
 from streamgauge.store.writer.writer import Writer
 
@@ -62,7 +63,7 @@ class Parts:
         self.engine = Engine(url, settings)
         self._lock = FolderLock(data_dir)
         self._scratch = Scratch(data_dir)
-        self.aside = SetAside(data_dir / "set-aside")
+        self.aside = SetAside(data_dir / ASIDE)
         self.feed = FeedBuffer(settings.feed_max_rows)
         self.kept = KeptFrom()
         self.pending = Pending(
@@ -101,7 +102,10 @@ class Parts:
                 self.engine.suspend(STARTING)
             else:
                 self.engine.open()
-                self._make_schema()
+                if not has_journal(
+                    self.data_dir
+                ):  # else it is needed first, to finish what was begun
+                    self._make_schema()
             self.pending.open()
             self._journal = self._open_journal(is_patient)
             self._writer = self._new_writer(self._journal)
@@ -126,6 +130,8 @@ class Parts:
 
     def _make_schema(self) -> None:
         if self.sharing is None or self.sharing.migrates:
+            if self._journal is not None:
+                finish_begun(self.engine, self._journal, self.aside)
             migrate(self.engine)
             set_durability(self.engine, self.settings.fsync)
         elif pending(self.engine):
@@ -162,22 +168,12 @@ class Parts:
         )
 
     def _open_journal(self, is_patient: bool) -> Journal:
-        folder, settings = self.data_dir / "journal", self.settings
-        journal = Journal(
-            folder,
-            max_bytes=settings.journal_max_bytes,
-            held_max_bytes=settings.held_max_bytes,
-            fsync=settings.fsync,
-            keys=RetryKeys(folder, settings.retry_keys_in_memory),
-            first_seq=self._first_body_number(is_patient),
-            file_max_bytes=settings.journal_file_max_bytes,
-        )
-        journal.open(self.clock.now())
-        return journal
+        first_seq = self._first_body_number(is_patient)
+        return opened_journal(self.data_dir, self.settings, first_seq, self.clock.now())
 
     def _first_body_number(self, is_patient: bool) -> int:
         """Where to count from when there is no journal: above every number stored."""
-        if any((self.data_dir / "journal").glob("*.journal")):
+        if has_journal(self.data_dir):
             return 1
         if is_patient:
             return int(self.clock.now() * SEQS_PER_S)

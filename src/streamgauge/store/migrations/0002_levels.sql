@@ -50,7 +50,9 @@ SELECT minute, tenant, source, integration, pipeline, stage, outcome, reason,
     if(empty(queue_hist), inf, if(arrayMin(mapKeys(queue_hist)) = -32768, 0., exp2((arrayMin(mapKeys(queue_hist)) + 0.5) / 32))),
     if(empty(queue_hist), -inf, if(arrayMax(mapKeys(queue_hist)) = -32768, 0., exp2((arrayMax(mapKeys(queue_hist)) + 0.5) / 32))),
     first_ns, last_ns
-FROM minute SETTINGS max_execution_time = 0;
+FROM minute
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 -- if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'minute' AND position(partition_key, '43200') > 0
 EXCHANGE TABLES minute AND minute_next;
@@ -89,7 +91,9 @@ INSERT INTO queue_minute_next
     out_total_last, consumers_last, backlog_min, backlog_max, last_ns)
 SELECT minute, queue, pipeline, integration, tenant, backlog_last, oldest_age_s_last, in_total_last,
     out_total_last, consumers_last, backlog_min, backlog_max, last_ns
-FROM queue_minute SETTINGS max_execution_time = 0;
+FROM queue_minute
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 -- if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'queue_minute' AND position(partition_key, '43200') > 0
 EXCHANGE TABLES queue_minute AND queue_minute_next;
@@ -282,7 +286,9 @@ INSERT INTO hour
 SELECT intDiv(minute, 60), bitShiftLeft(toUInt64(1), minute % 60), tenant, source, integration, pipeline, stage, outcome, reason,
     count, bytes, latency_hist, queue_hist, latency_min, latency_max, queue_min, queue_max,
     first_ns, last_ns
-FROM minute SETTINGS max_execution_time = 0;
+FROM minute
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 TRUNCATE TABLE day;
 
@@ -294,7 +300,9 @@ INSERT INTO day
 SELECT intDiv(hour, 24), tenant, source, integration, pipeline, stage, outcome, reason,
     count, bytes, latency_hist, queue_hist, latency_min, latency_max, queue_min, queue_max,
     first_ns, last_ns
-FROM hour SETTINGS max_execution_time = 0;
+FROM hour
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 TRUNCATE TABLE queue_hour;
 
@@ -304,7 +312,9 @@ INSERT INTO queue_hour
     out_total_last, consumers_last, backlog_min, backlog_max, last_ns)
 SELECT intDiv(minute, 60), queue, pipeline, integration, tenant, backlog_last, oldest_age_s_last, in_total_last,
     out_total_last, consumers_last, backlog_min, backlog_max, last_ns
-FROM queue_minute SETTINGS max_execution_time = 0;
+FROM queue_minute
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 TRUNCATE TABLE queue_day;
 
@@ -314,7 +324,9 @@ INSERT INTO queue_day
     out_total_last, consumers_last, backlog_min, backlog_max, last_ns)
 SELECT intDiv(hour, 24), queue, pipeline, integration, tenant, backlog_last, oldest_age_s_last, in_total_last,
     out_total_last, consumers_last, backlog_min, backlog_max, last_ns
-FROM queue_hour SETTINGS max_execution_time = 0;
+FROM queue_hour
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 TRUNCATE TABLE point_minute;
 
@@ -325,7 +337,41 @@ SELECT intDiv(time_ns, 60000000000), db, measurement, field, tags, 1, assumeNotN
     assumeNotNull(value), assumeNotNull(value), (time_ns, -seq, assumeNotNull(value)),
     (time_ns, seq, assumeNotNull(value))
 FROM points FINAL
-WHERE type IN ('f', 'i', 'u') AND isNotNull(value) AND NOT isNaN(value) SETTINGS max_execution_time = 0;
+WHERE type IN ('f', 'i', 'u') AND isNotNull(value) AND isFinite(value)
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
+
+-- The fields of `queue`, as `points` has them: the tags sorted, and escaped like line protocol.
+-- if: SELECT count() FROM queue
+INSERT INTO point_minute
+    (minute, db, measurement, field, tags, count, sum, min, max, first, last)
+SELECT minute, db, 'queue', told.1, all_tags, 1, told.2.2, told.2.2, told.2.2,
+    (time_ns, -told.2.1, told.2.2), (time_ns, told.2.1, told.2.2)
+FROM
+(
+    SELECT intDiv(time_ns, 60000000000) AS minute, time_ns, db,
+        arrayStringConcat(arraySort(arrayConcat(
+            arrayMap(
+                own -> concat(own.1, '=', replaceRegexpAll(own.2, '([,= ])', '\\\\\\1')),
+                arrayFilter(own -> own.2 != '', [
+                    ('queue', toString(queue)), ('pipeline', toString(pipeline)),
+                    ('integration', toString(integration)), ('tenant', toString(tenant)),
+                    ('router', toString(router))])),
+            extractAll(toString(tags), '(?:\\\\,|[^,])+'))), ',') AS all_tags,
+        arrayJoin([
+            ('backlog', maxIf((seq, assumeNotNull(backlog)), isFinite(backlog))),
+            ('oldest_age_s', maxIf((seq, assumeNotNull(oldest_age_s)), isFinite(oldest_age_s))),
+            ('in_total', maxIf((seq, assumeNotNull(in_total)), isFinite(in_total))),
+            ('out_total', maxIf((seq, assumeNotNull(out_total)), isFinite(out_total))),
+            ('consumers', maxIf((seq, assumeNotNull(consumers)), isFinite(consumers))),
+            ('in_flight', maxIf((seq, assumeNotNull(in_flight)), isFinite(in_flight)))]) AS told
+    FROM queue
+    GROUP BY intDiv(time_ns, 60000000000), tenant, queue, pipeline, integration, router, db, tags, time_ns
+)
+WHERE told.2.1 > 0
+SETTINGS max_execution_time = 0, optimize_aggregation_in_order = 1,
+    max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 TRUNCATE TABLE point_hour;
 
@@ -333,7 +379,9 @@ TRUNCATE TABLE point_hour;
 INSERT INTO point_hour
     (hour, db, measurement, field, tags, count, sum, min, max, first, last)
 SELECT intDiv(minute, 60), db, measurement, field, tags, count, sum, min, max, first, last
-FROM point_minute SETTINGS max_execution_time = 0;
+FROM point_minute
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 TRUNCATE TABLE point_day;
 
@@ -341,4 +389,6 @@ TRUNCATE TABLE point_day;
 INSERT INTO point_day
     (day, db, measurement, field, tags, count, sum, min, max, first, last)
 SELECT intDiv(hour, 24), db, measurement, field, tags, count, sum, min, max, first, last
-FROM point_hour SETTINGS max_execution_time = 0;
+FROM point_hour
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;

@@ -43,7 +43,9 @@ INSERT INTO messages_next
 SELECT time_ns, db, tenant, source, integration, pipeline, stage, outcome, reason, router, version,
     tags, count, bytes, toInt64(round(if(latency_s > 9.2e9, 9.2e9, latency_s) * 1e9)),
     toInt64(round(if(queue_s > 9.2e9, 9.2e9, queue_s) * 1e9))
-FROM messages SETTINGS max_execution_time = 0;
+FROM messages
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 -- if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'messages' AND position(partition_key, '604800000000000') > 0
 EXCHANGE TABLES messages AND messages_next;
@@ -85,7 +87,9 @@ INSERT INTO queue_next
     in_total, out_total, consumers, in_flight)
 SELECT time_ns, seq, db, queue, pipeline, integration, tenant, router, tags, backlog, oldest_age_s,
     in_total, out_total, consumers, in_flight
-FROM queue SETTINGS max_execution_time = 0;
+FROM queue
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 -- if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'queue' AND position(partition_key, '604800000000000') > 0
 EXCHANGE TABLES queue AND queue_next;
@@ -118,7 +122,9 @@ TRUNCATE TABLE points_next;
 -- if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'points' AND position(partition_key, '604800000000000') > 0
 INSERT INTO points_next (time_ns, seq, db, measurement, tags, field, type, value, text)
 SELECT time_ns, seq, db, measurement, tags, field, type, value, text
-FROM points SETTINGS max_execution_time = 0;
+FROM points
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 -- if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'points' AND position(partition_key, '604800000000000') > 0
 EXCHANGE TABLES points AND points_next;
@@ -147,7 +153,9 @@ TRUNCATE TABLE rejected_next;
 -- if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'rejected' AND position(partition_key, '604800000000000') > 0
 INSERT INTO rejected_next (time_ns, tenant, line_number, line, reason, batch)
 SELECT time_ns, tenant, line_number, line, reason, batch
-FROM rejected SETTINGS max_execution_time = 0;
+FROM rejected
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 -- if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'rejected' AND position(partition_key, '604800000000000') > 0
 EXCHANGE TABLES rejected AND rejected_next;

@@ -25,7 +25,9 @@ TRUNCATE TABLE platform_minute;
 INSERT INTO platform_minute
     (minute, stage, outcome, count, bytes, latency_hist, queue_hist, latency_min, latency_max)
 SELECT minute, stage, outcome, count, bytes, latency_hist, queue_hist, latency_min, latency_max
-FROM minute SETTINGS max_execution_time = 0;
+FROM minute
+SETTINGS max_execution_time = 0, max_block_size = 16384, max_threads = 2,
+    max_insert_threads = 1, min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 67108864;
 
 -- if: SELECT count() FROM kept_from WHERE name = 'minute'
 INSERT INTO kept_from SELECT 'platform_minute', max(from_ns) FROM kept_from WHERE name = 'minute';

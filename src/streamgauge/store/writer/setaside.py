@@ -21,6 +21,8 @@ from streamgauge.store.journal.records import Kind, frame, read_frames
 
 log = structlog.get_logger(__name__)
 
+ASIDE = "set-aside"
+"""The folder's name in the data folder."""
 BODY = ".body"
 ROWS = ".arrow"
 _REASON = ".reason"

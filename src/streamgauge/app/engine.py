@@ -3,7 +3,8 @@
 1. Start it; while it cannot be opened, start it again after pauses that grow.
 2. Ask it every second. It has ended, or does not answer: whoever asks is told, at once.
 3. It has not answered for a while: it is killed, and started again.
-4. At the end it is ended in order, after those who use it.
+4. It has held more than its share of memory for a while: it is ended in order, and started again.
+5. At the end it is ended in order, after those who use it.
 
 What it missed meanwhile waits in the journal; nothing here is about lines.
 """
@@ -25,6 +26,7 @@ from streamgauge.model.clock import Clock
 from streamgauge.model.errors import StoreError
 from streamgauge.store import Store
 from streamgauge.store.engine.address import embedded_path, is_embedded
+from streamgauge.store.engine.memory import MemoryWatch, memory_options
 from streamgauge.store.host.process import EngineProcess
 from streamgauge.store.writer.sharing import Sharing
 
@@ -45,6 +47,7 @@ MAX_PAUSE_S = 30.0
 SOUND_AFTER_S = 60.0
 """A life that lasted so long was a sound one: the next pause is short again."""
 SILENT = "the engine does not answer at present"
+TOO_LARGE = "the engine held more memory than its share for too long; it is started again"
 
 
 class EngineKeeper:
@@ -54,14 +57,24 @@ class EngineKeeper:
         path: The engine's folder.
         found: Is told where the engine answers, every time it is there again.
         lost: Is told why it is away.
+        watched: Tells when it holds more than its share of memory.
     """
 
     def __init__(
-        self, path: Path, found: Callable[[str], None], lost: Callable[[str], None]
+        self,
+        path: Path,
+        found: Callable[[str], None],
+        lost: Callable[[str], None],
+        watched: MemoryWatch,
     ) -> None:
-        self._path, self._found, self._lost = path, found, lost
+        self._path, self._found, self._lost, self._watched = path, found, lost, watched
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine-keeper", daemon=True)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the engine's process held when it was last asked; 0: there is none."""
+        return self._watched.held_bytes
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -88,7 +101,7 @@ class EngineKeeper:
 
     def _live(self) -> str:
         """One life, from start to end; returns why it ended, for people."""
-        process = EngineProcess(self._path, _tell)
+        process = EngineProcess(self._path, _tell, memory_options(self._watched.limit_bytes))
         try:
             process.start(OPEN_WITHIN_S, self._stop.is_set)
         except StoreError as error:
@@ -97,6 +110,7 @@ class EngineKeeper:
             self._found(process.url)
             return self._watch(process)
         finally:
+            self._watched.begin_anew()
             if process.ending() is None:
                 process.stop(END_WITHIN_S)
             else:
@@ -108,6 +122,9 @@ class EngineKeeper:
         while not self._wait(process):
             if ending := process.ending():
                 return f"the engine's process has ended ({ending}); it is started again"
+            if self._watched.is_too_much(process.memory_bytes(), time.monotonic()):
+                self._lost(TOO_LARGE)
+                return f"{TOO_LARGE} ({self.memory_bytes:,} bytes)"
             if process.answers(ASK_EVERY_S):
                 answered = time.monotonic()
                 if is_suspected:
@@ -160,7 +177,9 @@ def make_store(
         stack.callback(store.close)
         return store, lambda: store.open(is_patient=not is_embedded(url))
     store = Store(None, folder, clock, settings)
-    keeper = EngineKeeper(Path(embedded_path(url)), store.engine_found, store.engine_lost)
+    path = Path(embedded_path(url))
+    watched = MemoryWatch(settings.engine_memory_bytes)
+    keeper = EngineKeeper(path, store.engine_found, store.engine_lost, watched)
     stack.callback(keeper.stop)
     stack.callback(store.close)
 

@@ -81,6 +81,7 @@ def store_settings(configuration: Configuration) -> StoreSettings:
     store, memory = configuration.store, memory_shares(configuration)
     return StoreSettings(
         journal_max_bytes=store.journal,
+        engine_memory_bytes=memory.engine_bytes,
         query_max_memory_bytes=memory.query_bytes,
         held_max_bytes=memory.held_bytes,
         segment_max_bytes=memory.segment_bytes,

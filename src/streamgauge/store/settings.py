@@ -46,6 +46,8 @@ class StoreSettings:
     """Sums by the day, the same (parts of 360 days)."""
     query_timeout_s: float = 20.0
     """A question that takes longer is given up."""
+    engine_memory_bytes: int = 4 * 1024**3
+    """Memory the embedded engine may take in all."""
     query_max_memory_bytes: int = 1024**3
     """Memory a single question may use."""
     feed_max_segments: int = 10_000

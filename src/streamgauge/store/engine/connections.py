@@ -22,6 +22,7 @@ from clickhouse_connect.driver.httputil import get_pool_manager
 
 from streamgauge.model.errors import StoreError
 from streamgauge.store.engine.address import ServerAddress
+from streamgauge.store.engine.memory import memory_options
 from streamgauge.store.engine.place import ENGINE_OPTIONS
 
 OLDEST = (24, 8)
@@ -46,8 +47,9 @@ class Connections(Protocol):
 class EmbeddedConnections:
     """Of one folder; as many as there are calls at the same time."""
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(self, url: str, settings: Settings, memory_bytes: int) -> None:
         self._url, self._settings = url, dict(settings)
+        self._options = ENGINE_OPTIONS | memory_options(memory_bytes)
         self._guard = threading.Condition()
         self._idle: list[Client] = []
         self._borrowed = 0
@@ -68,7 +70,7 @@ class EmbeddedConnections:
         is_sound = False
         try:
             client = client or clickhouse_connect.get_client(
-                dsn=self._url, settings=self._settings, chdb_options=ENGINE_OPTIONS
+                dsn=self._url, settings=self._settings, chdb_options=self._options
             )
             yield client
             is_sound = True

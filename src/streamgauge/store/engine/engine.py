@@ -44,6 +44,7 @@ class Engine:
         self._url = url
         self._address: ServerAddress | None = None
         self._cluster: Cluster | None = None
+        self._memory_bytes = settings.engine_memory_bytes
         self._settings: dict[str, Any] = {
             "max_execution_time": settings.query_timeout_s,
             "max_memory_usage": settings.query_max_memory_bytes,
@@ -91,7 +92,7 @@ class Engine:
         connections: Connections
         if is_embedded(url):
             address = None
-            connections = EmbeddedConnections(url, self._settings)
+            connections = EmbeddedConnections(url, self._settings, self._memory_bytes)
         else:
             address = server_address(url)
             connections = ServerConnections(address, self._server_settings(address))

@@ -38,7 +38,8 @@ def main() -> int:
     from streamgauge.store.host.server import EngineServer  # the parent is known by now
 
     try:
-        server = EngineServer(order["path"], order["password"], ("127.0.0.1", 0))
+        at = ("127.0.0.1", 0)
+        server = EngineServer(order["path"], order["password"], at, order["options"])
     except (Refused, OSError, RuntimeError) as error:
         _say({"error": str(error)})
         return 1

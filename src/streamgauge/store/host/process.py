@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -38,10 +38,13 @@ class EngineProcess:
     Args:
         path: The engine's folder.
         tell: Is given every line the child writes to its standard error, from a thread.
+        options: What the engine is opened with, by name.
     """
 
-    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
-        self._path, self._tell = path, tell
+    def __init__(
+        self, path: Path, tell: Callable[[str], None], options: Mapping[str, str] | None = None
+    ) -> None:
+        self._path, self._tell, self._options = path, tell, dict(options or {})
         self._password = secrets.token_urlsafe(32)
         self._process: subprocess.Popen[bytes] | None = None
         self._telling: threading.Thread | None = None
@@ -106,6 +109,17 @@ class EngineProcess:
             return False
         return answer.status == http.client.OK
 
+    def memory_bytes(self) -> int:
+        """What it holds that no file stands behind; 0: it has ended.
+
+        Source: proc(5), `/proc/pid/status`: RssAnon. Pages of files are given back as needed.
+        """
+        with suppress(OSError):
+            for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+                if line.startswith("RssAnon:"):
+                    return int(line.split()[1]) * 1024
+        return 0
+
     def ending(self) -> str | None:
         """How it ended, for people; None: it runs."""
         code = self._running().poll()
@@ -140,7 +154,12 @@ class EngineProcess:
         _close(process.stderr)
 
     def _order(self) -> None:
-        order = {"path": str(self._path), "password": self._password, "parent": os.getpid()}
+        order = {
+            "path": str(self._path),
+            "password": self._password,
+            "parent": os.getpid(),
+            "options": self._options,
+        }
         stdin = self._running().stdin
         assert stdin is not None  # noqa: S101 - asked for above
         with suppress(BrokenPipeError):  # it has ended: `_answer` says how

@@ -19,7 +19,7 @@ from streamgauge.store.host.codings import packed, unpacked
 from streamgauge.store.host.failures import AUTHENTICATION_FAILED, Refused, refusal
 from streamgauge.store.host.process import USER
 from streamgauge.store.host.questions import Question, read_question
-from streamgauge.store.host.sessions import Answer, Sessions
+from streamgauge.store.host.sessions import Answer, Options, Sessions
 
 _VERSION_QUESTION = "SELECT version(), timezone() FORMAT TabSeparated"
 
@@ -30,19 +30,22 @@ class EngineServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, path: str, password: str, address: tuple[str, int]) -> None:
+    def __init__(
+        self, path: str, password: str, address: tuple[str, int], options: Options | None = None
+    ) -> None:
         """Open the engine and listen.
 
         Args:
             path: The engine's folder.
             password: Of `USER`; who does not know it is refused.
             address: Host and port; port 0: any that is free.
+            options: What the engine is opened with, by name.
 
         Raises:
             Refused: the engine cannot be opened.
             OSError: the address cannot be listened on.
         """
-        self.sessions = Sessions(path)
+        self.sessions = Sessions(path, options or {})
         self._password = password
         question = Question(_VERSION_QUESTION, None, "TabSeparated", {}, {}, "")
         answer = self.sessions.run(question).body.decode()

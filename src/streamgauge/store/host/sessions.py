@@ -22,6 +22,8 @@ from streamgauge.store.host.questions import DEFAULT_FORMAT, Question
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _IDLE_MAX = 16
+Options = Mapping[str, str]
+"""What the engine is opened with, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class Answer:
 class Session:
     """One connection; of one thread at a time."""
 
-    def __init__(self, path: str) -> None:
-        self._connection = Connection(f"{path}?{urlencode(ENGINE_OPTIONS)}")
+    def __init__(self, path: str, options: Options) -> None:
+        self._connection = Connection(f"{path}?{urlencode(ENGINE_OPTIONS | dict(options))}")
         self.settings: dict[str, str] = {}
         self._database = "default"
 
@@ -100,8 +102,8 @@ def _quoted(value: str) -> str:
 class Sessions:
     """Thread-safe: as many connections as there are questions at the same time."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, options: Options) -> None:
+        self._path, self._options = path, options
         self._guard = threading.Condition()
         self._idle: list[Session] = []
         self._borrowed = 0
@@ -133,7 +135,7 @@ class Sessions:
             self._borrowed += 1
         is_sound = False
         try:
-            session = session or Session(self._path)
+            session = session or Session(self._path, self._options)
             yield session
             # What goes on in the background keeps its connection from being asked again.
             is_sound = not question.statement.rstrip().endswith(" ASYNC")

@@ -72,6 +72,15 @@ def test_a_flow_that_once_delivered_never_has_a_stage_stand_in_for_it(store: Sto
     assert store.overview(*HOUR, ALL).messages == 0
 
 
+def test_a_new_flow_whose_last_stage_stands_in_is_counted_at_once(store: Store) -> None:
+    stored(store, hop("ga4", "delivered", "ok", 6))
+    assert store.overview(*HOUR, ALL).messages == 6
+    stored(store, hop("s3", "processed", "ok", 7))
+    assert store.overview(*HOUR, ALL).messages == 13
+    stored(store, hop("s3", "delivered", "ok", 2))
+    assert store.overview(*HOUR, ALL).messages == 8
+
+
 def test_ratios_are_of_good_and_bad_ends_only(store: Store) -> None:
     stored(
         store,

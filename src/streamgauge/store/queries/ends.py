@@ -36,16 +36,15 @@ WHERE NOT has_delivered AND (integration != '' OR NOT has_integrations))"""
 
 
 def may_stand_in(engine: Engine) -> bool:
-    """Whether there may be a tenant x source x integration that never reported `delivered`.
+    """Whether there is a flow whose last stage stands in.
 
     Raises:
         StoreError: the engine refused.
     """
-    answer = engine.query(
-        "SELECT count() AS n FROM (SELECT 1 FROM last_seen GROUP BY tenant, source, integration "
-        "HAVING max(stage = 'delivered') = 0 LIMIT 1)"
+    found = engine.query(
+        f"SELECT count() AS n FROM (SELECT 1 FROM {standing_in(Filters())} LIMIT 1)"
     )
-    return bool(answer.column("n")[0].as_py())
+    return bool(found.column("n")[0].as_py())
 
 
 def is_at_end(filters: Filters, known: Known) -> str:

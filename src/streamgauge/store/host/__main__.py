@@ -20,6 +20,7 @@ import sys
 import threading
 from pathlib import Path
 
+from streamgauge.store.engine.emptyparts import drop_empty
 from streamgauge.store.engine.insertlog import forget_unfinished
 from streamgauge.store.host.failures import Refused
 
@@ -33,9 +34,12 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     order = json.loads(sys.stdin.readline())
     _die_with(order["parent"])
+    if count := drop_empty(Path(order["path"])):
+        print(f"{count} merges that a full disk cut short will be made again", file=sys.stderr)
     if count := forget_unfinished(Path(order["path"])):
         print(f"{count} inserts that a crash cut short will be made again", file=sys.stderr)
-    from streamgauge.store.host.server import EngineServer  # the parent is known by now
+    from streamgauge.store.host.diskguard import guard  # the parent is known by now
+    from streamgauge.store.host.server import EngineServer
 
     try:
         at = ("127.0.0.1", 0)
@@ -43,6 +47,7 @@ def main() -> int:
     except (Refused, OSError, RuntimeError) as error:
         _say({"error": str(error)})
         return 1
+    guard(Path(order["path"]), server.sessions)
     _say({"port": server.server_address[1]})
     serving = threading.Thread(target=server.serve_forever, name="serving")
     serving.start()

@@ -113,7 +113,7 @@ class Meter:
         self._scopes, self._done = max(scope_count, 1), scopes_done
         self._began = self._told = time.monotonic()
         self._first_ratio: float | None = None
-        self._count = 0
+        self._count, self._what, self._what_began = 0, "", self._began
 
     def next_scope(self) -> None:
         """One more is done."""
@@ -121,8 +121,10 @@ class Meter:
 
     def add(self, what: str, count: int, ratio: float) -> None:
         """`count` more; `ratio` of the scope at hand is behind us (reading: half of it)."""
-        self._count += count
         now = time.monotonic()
+        if what != self._what:
+            self._count, self._what, self._what_began = 0, what, now
+        self._count += count
         whole = (self._done + ratio) / self._scopes
         if self._first_ratio is None:
             self._first_ratio = whole
@@ -131,5 +133,5 @@ class Meter:
         self._told = now
         spent, gone = now - self._began, whole - self._first_ratio
         left = f"{spent * (1 - whole) / gone:,.0f} s left" if gone > 0 else "time left unknown"
-        rate = self._count / max(spent, 1e-9)
+        rate = self._count / max(now - self._what_began, 1e-9)
         print(f"{what} {whole:.0%}, {rate:,.0f} lines/s, {left}", file=sys.stderr, flush=True)

@@ -105,17 +105,17 @@ def _read(
 
 def _send(spool: Spool, progress: Progress, target: Target, meter: Meter) -> None:
     number = 0
-    row_count, behind = sum(progress.step.days.values()), 0
+    row_count, behind = sum(progress.step.days.values()), 0.0
     for day, rows in progress.step.days.items():
         for part in spool.parts(int(day), rows):
             lines, lost = joined(part)
             for chunk in _chunks(lines):
                 number += 1
+                behind += len(part) * len(chunk) / len(lines)
                 if number > progress.step.chunk:
                     _send_chunk(chunk, number, lost, progress, target)
                     meter.add("sending", len(chunk), 0.5 + 0.5 * behind / row_count)
                 lost = 0  # of a whole part, noted with its first body
-            behind += len(part)
 
 
 def _chunks(lines: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -17,7 +17,7 @@ import polars as pl
 from streamgauge.model.errors import StoreError
 
 NS_A_DAY = 86_400 * 10**9
-MAX_ROWS = 1_000_000
+MAX_ROWS = 250_000
 """Rows that are joined and sorted at once."""
 _LENGTH_BYTES = 8
 _DAY = "_day"

@@ -9,11 +9,12 @@ from urllib.parse import unquote
 from streamgauge.alert.policy import duration_in_words
 from streamgauge.alert.rule import Rule
 from streamgauge.model.finding import Finding
-from streamgauge.model.flow import Scope
+from streamgauge.model.flow import PLATFORM, Scope
 from streamgauge.model.incident import Incident
 from streamgauge.model.words import Kind, Suspected
 
 _SCOPE_LABELS = Scope._fields
+_IN_SECONDS = ("latency_", "wait_", "oldest_age")
 
 
 def bare(rule: Rule, labels: Mapping[str, str]) -> Finding:
@@ -27,12 +28,13 @@ def bare(rule: Rule, labels: Mapping[str, str]) -> Finding:
 def holding(finding: Finding, rule: Rule, since: float, last: float, worst: float) -> Finding:
     """The rule holds: what, of whom, how far beyond."""
     tenant = finding.scope.tenant
+    unit = " s" if rule.metric.startswith(_IN_SECONDS) else ""
     return replace(
         finding,
         since=since,
         summary=(
-            f"{finding.subject}: {rule.metric} of {finding.scope.describe()} {rule.direction} "
-            f"{rule.threshold:g} for {duration_in_words(rule.for_s)}, now {last:.4g}"
+            f"{finding.subject}: {rule.metric}{_of(finding, rule)} {rule.direction} "
+            f"{rule.threshold:g}{unit} for {duration_in_words(rule.for_s)}, now {last:.4g}{unit}"
         ),
         evidence={
             "metric": rule.metric,
@@ -43,6 +45,12 @@ def holding(finding: Finding, rule: Rule, since: float, last: float, worst: floa
         },
         affected=(tenant,) if tenant else (),
     )
+
+
+def _of(finding: Finding, rule: Rule) -> str:
+    """Whom it is about, unless the subject has named it: a queue is not the whole platform."""
+    is_named = finding.subject != rule.name and finding.scope == PLATFORM
+    return "" if is_named else f" of {finding.scope.describe()}"
 
 
 def over(incident: Incident, rule: Rule, last: float) -> Finding:

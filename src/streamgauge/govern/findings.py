@@ -79,7 +79,7 @@ def _warning_sentence(budget: Budget) -> str:
     disk = budget.disk
     return (
         f"streamgauge's own disk will be full {when(disk.full)}: {_used(budget)}; "
-        "then raw lines will be kept for a shorter time, and minutes after them"
+        "then raw lines will be kept for a shorter time, and minutes after them."
     )
 
 
@@ -94,14 +94,14 @@ def _given_sentence(budget: Budget) -> str:
     ]
     return (
         f"streamgauge keeps {' and '.join(parts) or 'less than configured'}, "
-        f"because its own disk was nearly full: now {_used(budget)}"
+        f"because its own disk was nearly full: now {_used(budget)}."
     )
 
 
 def _used(budget: Budget) -> str:
     disk = budget.disk
     what = "the budget of " if budget.disk_is_budget else ""
-    return f"{share_words(disk.used_ratio)} of {what}{size_words(disk.limit)} are used"
+    return f"{share_words(disk.used_ratio)} of {what}{size_words(disk.limit)} is used"
 
 
 def _series_finding(budget: Budget, settings: WarningSettings, *, is_told: bool) -> Finding | None:
@@ -118,7 +118,7 @@ def _series_finding(budget: Budget, settings: WarningSettings, *, is_told: bool)
         summary=(
             f"streamgauge {'has' if is_over else 'will have'} more series than fit its memory"
             f"{'' if is_over else f' {when(series.full)}'}: {count_words(series.used)} of "
-            f"{count_words(series.limit)}; give it more memory, or look for a tag that varies"
+            f"{count_words(series.limit)}; give it more memory, or look for a tag that varies."
         ),
         evidence=_evidence(series),
         subject=SERIES,

@@ -44,7 +44,7 @@ SIDE: dict[Suspected, str] = {
     Suspected.PLATFORM: "Our side: the platform",
     Suspected.INTEGRATION: "The integration's side",
     Suspected.FILTER: "A filter",
-    Suspected.COLLECTOR: "Our own view: a collector",
+    Suspected.COLLECTOR: "The monitoring itself",
     Suspected.UNKNOWN: "Side not known",
 }
 KIND: dict[Kind, str] = {

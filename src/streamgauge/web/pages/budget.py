@@ -31,6 +31,9 @@ FINE, SHORT, GIVEN_UP = (
     Sign("Keeping less", "bad", "alert"),
 )
 TENANTS_SHOWN = 50
+LEAST_MONEY = 0.001
+NEARLY = 0.9
+"""Share from which on it is nearly used up, whatever was forecast."""
 SOON_S = 14 * 86_400.0
 NAMES = {
     Level.RAW: "Raw lines",
@@ -39,6 +42,8 @@ NAMES = {
     Level.DAY: "By the day",
     Level.OTHER: "Journal, state, last seen",
 }
+
+SHORTENED = {Level.RAW: "raw lines", Level.MINUTE: "minutes"}
 
 
 class Row(NamedTuple):
@@ -87,15 +92,18 @@ def sign_of(budget: Budget) -> Sign:
     """One word for it."""
     if budget.given_up.is_anything:
         return GIVEN_UP
-    full = [r.full.early_s for r in (budget.disk, budget.series) if r.full is not None]
-    return SHORT if any(seconds <= SOON_S for seconds in full) else FINE
+    resources = (budget.disk, budget.series)
+    full = [each.full.early_s for each in resources if each.full is not None]
+    is_soon = any(seconds <= SOON_S for seconds in full)
+    return SHORT if is_soon or any(each.used_ratio >= NEARLY for each in resources) else FINE
 
 
 def sentence_of(budget: Budget) -> str:
     """What someone should know who looks for one second."""
     if budget.given_up.is_anything:
         shortened = [
-            f"{NAMES[level.level].lower()} for {duration(level.kept_s)}"
+            f"{SHORTENED.get(level.level, NAMES[level.level].lower())} "
+            f"for {duration(level.kept_s)} in place of {kept_words(level.retention_s)}"
             for level in budget.levels
             if level.kept_s < level.retention_s
         ]
@@ -155,14 +163,14 @@ def _likely(full: Interval | None) -> Quantity:
 
 def _series_words(full: Interval | None) -> str:
     if full is None:
-        return "too little seen to forecast"
+        return "too early to forecast"
     return "for more than a year" if math.isinf(full.likely_s) else f"full in {_likely(full)}"
 
 
 def interval_words(full: Interval | None) -> str:
     """`4 d to 9 d, nine in ten`."""
     if full is None:
-        return "a day must be seen first"
+        return "a day has to be seen first"
     if math.isinf(full.early_s):
         return "at today's growth"
     late = "over a year" if math.isinf(full.late_s) else str(duration(full.late_s))
@@ -203,6 +211,8 @@ def tenant_row(one: TenantCost, budget: Budget) -> dict[str, Any]:
 
 def money(value: float, currency: str) -> Quantity:
     """`12.30 EUR`; more digits where there are only cents."""
+    if 0 < value < LEAST_MONEY:
+        return Quantity(f"<{LEAST_MONEY}", currency)
     return Quantity(f"{value:,.2f}" if value >= 0.095 or value == 0 else f"{value:.2g}", currency)
 
 

@@ -19,6 +19,8 @@ from streamgauge.store.writer.feed import summed_minutes
 
 HISTORY_MINUTES = 35 * 24 * 60
 RECENT_MINUTES = 48 * 60
+PIECE_MINUTES = 4 * 60
+"""Read and summed at once: of a hundred thousand rows an hour, sums of two days took 2 GB."""
 _HOURS = {
     HOUR: "hour AS h, toUInt64(minutes) AS active",
     MINUTE: "intDiv(minute, 60) AS h, toUInt64(bitShiftLeft(1, minute % 60)) AS active",
@@ -57,12 +59,8 @@ def minutes_between(engine: Engine, first: int, end: int) -> Delta:
         StoreError: the engine refused.
     """
     bounds = {"first": first, "end": end}
-    keys = ", ".join(("minute", *columns.MINUTE_KEY))
-    minutes = engine.query(
-        f"SELECT {keys}, count, first_ns, last_ns FROM minute "
-        f"WHERE minute >= {{first:Int64}} AND minute < {{end:Int64}} {_AS_CODES}",
-        bounds,
-    )
+    starts = range(first, end, PIECE_MINUTES)
+    pieces = [_minutes(engine, at, min(at + PIECE_MINUTES, end)) for at in starts]
     keys = ", ".join(("minute", *columns.QUEUE_KEY))
     lasts = ", ".join(
         f"if(max({name}_last).1 < 0, NULL, max({name}_last).3) AS {name}" for name in LAST_FIELDS
@@ -79,10 +77,20 @@ def minutes_between(engine: Engine, first: int, end: int) -> Delta:
         bounds,
     )
     return Delta(
-        minutes=_summed(columns.conform(minutes, columns.MINUTES)),
+        minutes=columns.join([rows for rows in pieces if rows.num_rows], columns.MINUTES),
         queues=columns.conform(queues, columns.QUEUES),
         newest_ns=int(newest.column("newest_ns")[0].as_py() or 0),
     )
+
+
+def _minutes(engine: Engine, first: int, end: int) -> pa.Table:
+    keys = ", ".join(("minute", *columns.MINUTE_KEY))
+    rows = engine.query(
+        f"SELECT {keys}, count, first_ns, last_ns FROM minute "
+        f"WHERE minute >= {{first:Int64}} AND minute < {{end:Int64}} {_AS_CODES}",
+        {"first": first, "end": end},
+    )
+    return _summed(columns.conform(rows, columns.MINUTES))
 
 
 def _summed(rows: pa.Table) -> pa.Table:

@@ -53,6 +53,28 @@ BAD = {
         '[[notify]]\nkind = "opsgenie"',
         ["`notify.1.api_key` is missing"],
     ),
+    "a disk budget of nothing": (
+        '[store]\ndisk_budget = "0GB"',
+        ["store.disk_budget = ", 'at least "1MB"'],
+    ),
+    "a memory budget that nothing runs in": (
+        '[store]\nmemory_budget = "1MB"',
+        ["store.memory_budget = ", 'at least "256MB"'],
+    ),
+    "two limits of one tenant": (
+        '[[limit]]\ntenant = "acme"\n[[limit]]\ntenant = "acme"',
+        ['two [[limit]] of tenant "acme"'],
+    ),
+    "a table that may be repeated, written as one": (
+        '[limit]\ntenant = "acme"',
+        ["write [[limit]]"],
+    ),
+    "a share above one": ("[govern]\ngive_up_above = 90", ["govern.give_up_above = 90: at most 1"]),
+    "a switch that is neither": ('[store]\nfsync = "maybe"', ["true or false"]),
+    "an endpoint without a scheme": (
+        '[backup]\nendpoint = "minio"',
+        ['backup.endpoint = "minio"', "http(s)://host:port"],
+    ),
     "a file that is not TOML": ("[server", ["not TOML"]),
 }
 

@@ -26,7 +26,7 @@ REFUSED = {
     "detecting without showing": ("detect,page", "detect, page and web stay together"),
     "showing alone": ("web", "detect, page and web stay together"),
     "receiving and showing": ("receive,web", "detect, page and web stay together"),
-    "nothing": ("", "accepted: receive,detect,page,web, receive, detect,page,web"),
+    "nothing": ("", "accepted: receive,detect,page,web or receive or detect,page,web"),
 }
 UNFIT = {
     "the embedded engine is one process's": (None, POSTGRES, "embedded engine belongs to one"),

@@ -15,7 +15,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -69,6 +69,15 @@ class Configuration(BaseSettings):
     rule: tuple[Rule, ...] = ()
     limit: tuple[TenantLimit, ...] = ()
     flow: tuple[DeclaredFlow, ...] = Field(default=())
+
+    @field_validator("limit")
+    @classmethod
+    def _limits_a_tenant_once(cls, value: tuple[TenantLimit, ...]) -> tuple[TenantLimit, ...]:
+        tenants = [limit.tenant for limit in value]
+        for tenant in tenants:
+            if tenants.count(tenant) > 1:
+                raise ValueError(f"two [[limit]] of tenant {json.dumps(tenant)}: leave one")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -156,7 +165,26 @@ def _explain(detail: ErrorDetails, path: Path | None) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing":
         return f"{origin}: `{key}` is missing"
-    return f"{origin}: {key} = {_shown(key, detail['input'])}: {message}"
+    if isinstance(detail["input"], dict) and detail["type"] == "value_error":
+        return f"{origin}: [{key}]: {message}"
+    if detail["type"] == "tuple_type":
+        return f"{origin}: write [[{key}]], a table for each, in place of [{key}]"
+    return f"{origin}: {key} = {_shown(key, detail['input'])}: {_plain(detail, message)}"
+
+
+def _plain(detail: ErrorDetails, message: str) -> str:
+    """The library's commonest messages, as this program says such things."""
+    bound = next(iter(detail.get("ctx", {}).values()), None)
+    plain = {
+        "bool_parsing": "true or false",
+        "bool_type": "true or false",
+        "string_type": "text, in quotes",
+        "greater_than_equal": f"at least {bound}",
+        "less_than_equal": f"at most {bound}",
+        "greater_than": f"more than {bound}",
+        "less_than": f"less than {bound}",
+    }
+    return plain.get(detail["type"], message)
 
 
 def _shown(key: str, value: object) -> str:

@@ -61,8 +61,8 @@ def restore(configuration: Configuration, depot: Depot, tell: Tell) -> Manifest:
 def _whole_manifest(depot: Depot) -> Manifest:
     sizes = depot.sizes()
     if NAME not in sizes:
-        why = "a backup that was interrupted" if sizes else "nothing"
-        text = f"{depot.address} holds {why}, no whole backup (no {NAME}): use another"
+        why = f"no whole backup: {NAME} is missing" if sizes else "nothing"
+        text = f"{depot.address} holds {why}; name the place a backup was written to"
         raise StoreError(text, permanent=True)
     manifest = read_manifest(b"".join(depot.read(NAME)), depot.address)
     refuse_newer(manifest.migrations)

@@ -61,8 +61,8 @@ def parse_roles(text: str | None) -> Roles:
         raise ConfigError(f"--roles: {unknown[0]} is not known; accepted: {', '.join(NAMES)}")
     if names not in _SPLITS:
         raise ConfigError(
-            f"--roles {text}: detect, page and web stay together, receive can be split off; "
-            f"accepted: {', '.join(str(Roles(split)) for split in _SPLITS)}"
+            f"--roles {text!r}: detect, page and web stay together, receive can be split off; "
+            f"accepted: {' or '.join(str(Roles(split)) for split in _SPLITS)}"
         )
     return Roles(names)
 

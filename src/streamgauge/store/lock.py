@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from streamgauge.model.errors import ConfigError
+from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.store.journal.files import disk_error
 
 RESTORING = "RESTORING"
@@ -29,7 +29,7 @@ class FolderLock:
             StoreError: it cannot be made or written.
         """
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._make()
             descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o640)
         except OSError as error:
             raise disk_error(error, self._folder) from error
@@ -50,6 +50,14 @@ class FolderLock:
                 "again, or empty the folder"
             )
         self._sign()
+
+    def _make(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:  # /proc and the like
+            raise StoreError(
+                f"{self._folder} cannot be made: name another folder (--data)", permanent=True
+            ) from error
 
     def _sign(self) -> None:
         try:

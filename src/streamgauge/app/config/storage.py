@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from streamgauge.app.config.section import Section
 from streamgauge.app.units import Duration, Retention, Size
 
 MIN_MINUTE_RETENTION_S = 2 * 86400.0
+LEAST_BUDGETS = {"disk_budget": (10**6, "1MB"), "memory_budget": (256 * 10**6, "256MB")}
 
 
 class Store(Section):
@@ -36,10 +38,19 @@ class Store(Section):
     day_retention: Retention = math.inf
     """How long sums by the day are kept; 360 days go at once."""
     disk_budget: Size | None = None
-    """What the data folder may take; default: all that its file system has room for."""
+    """What the data folder may take; default: all that its file system has room for.
+    1 MB is the least."""
     memory_budget: Size | None = None
     """What streamgauge may take, engine included; default: half of the machine's memory, or of its
-    control group's."""
+    control group's. 256 MB are the least."""
+
+    @field_validator("disk_budget", "memory_budget")
+    @classmethod
+    def _is_enough_to_run(cls, value: int | None, info: ValidationInfo) -> int | None:
+        least, words = LEAST_BUDGETS[info.field_name or ""]
+        if value is not None and value < least:
+            raise ValueError(f'at least "{words}"')
+        return value
 
     @model_validator(mode="after")
     def _coarser_is_kept_longer(self) -> Self:
@@ -104,6 +115,13 @@ class Backup(Section):
     """Default: `AWS_ACCESS_KEY_ID`."""
     secret_key: SecretStr | None = None
     """Default: `AWS_SECRET_ACCESS_KEY`."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _names_scheme_and_host(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/\s]+/?", value):
+            raise ValueError('http(s)://host:port, such as "https://s3.example.com"')
+        return value
 
 
 class StateSettings(Section):

@@ -203,6 +203,8 @@ def disk_error(error: OSError, folder: Path) -> StoreError:
             "restart streamgauge",
             permanent=False,
         )
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return StoreError(f"{folder} is no folder: name one (--data)", permanent=True)
     return StoreError(
         f"{folder} cannot be used as data folder: {error.strerror or error}", permanent=False
     )

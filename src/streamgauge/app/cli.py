@@ -1,4 +1,4 @@
-"""The command line: `streamgauge up`, `replay`, `config check`."""
+"""The command line: one function a command, or a module for those that belong together."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def up(
         str | None, Parameter(help="receive, or detect,page,web: on a cluster; default: all.")
     ] = None,
 ) -> None:
-    """Run everything in one process: receive, detect, page and show."""
+    """Run everything: receive, detect, page and show."""
     from streamgauge.app.roles import parse_roles
     from streamgauge.app.up import run
 

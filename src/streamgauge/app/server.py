@@ -1,6 +1,6 @@
 """Serves the ASGI application on granian, in this very process.
 
-One process holds the embedded engine, so that no child can outlive its parent (docs/adr/0003).
+No worker is started: what was received, journal and questions meet in one process (docs/adr/0003).
 """
 
 from __future__ import annotations

@@ -39,8 +39,9 @@ def a_budget() -> Budget:
         series=Resource("series", 1000, 10_000, None),
         levels=levels,
         given_up=GivenUp(),
-        memory=MemoryShares(10**9, 10**8, 10**7, 10**6, 5 * 10**8, 1000, 10_000),
+        memory=MemoryShares(10**9, 10**8, 10**7, 10**6, 10**7, 5 * 10**8, 1000, 10_000),
         resident_bytes=4 * 10**8,
+        engine_held_bytes=123 * 10**6,
         tenants=[TenantCost("<b>acme</b>", 1000.0, 900.0, 1e9, 0.6, 12.3)],
         tenant_count=1,
         cost=MonthCost("EUR", 1.0, 2.0, 3.0, 4.0, is_example=True),
@@ -66,6 +67,7 @@ def test_the_page_shows_use_forecast_and_cost(site: Site) -> None:
     assert "<b>acme</b>" in text, "a customer's name is text, never markup"
     assert "12.30" in text
     assert "prices are examples" in text
+    assert "Of that it now holds123" in text
 
 
 def test_the_page_says_what_was_given_up_and_for_what(site: Site) -> None:

@@ -28,8 +28,11 @@ class BudgetCollector:
             "streamgauge_series_limit": budget.series.limit,
             "streamgauge_memory_budget_bytes": budget.memory.budget_bytes,
             "streamgauge_memory_resident_bytes": budget.resident_bytes,
+            "streamgauge_engine_memory_limit_bytes": budget.memory.engine_bytes,
             "streamgauge_has_given_up": float(budget.given_up.is_anything),
         }
+        if budget.engine_held_bytes is not None:
+            plain["streamgauge_engine_memory_held_bytes"] = budget.engine_held_bytes
         for name, value in plain.items():
             yield GaugeMetricFamily(name, _words(name), value=value)
         yield from self._forecasts(budget)

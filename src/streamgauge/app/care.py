@@ -11,6 +11,7 @@ import structlog
 
 from streamgauge.app.kept_refusals import KeptRefusals
 from streamgauge.app.known_series import KnownSeries
+from streamgauge.app.lean import give_back_often
 from streamgauge.model.errors import StoreError
 from streamgauge.state.sharing import Shared
 from streamgauge.store import Store
@@ -34,6 +35,7 @@ def cares(
         _keep(known.save, KEEP_SERIES_EVERY_S),
         _keep(refusals.save, KEEP_REFUSALS_EVERY_S),
         _tell(ProblemLog(store.problems)),
+        give_back_often(),
         _tend(store),
     ]
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -154,12 +155,21 @@ def _tell(line: str) -> None:
     log.warning("the engine's process says", line=line)
 
 
+class Made(NamedTuple):
+    """The store, and what belongs to it."""
+
+    store: Store
+    open: Callable[[], None]
+    engine_held_bytes: Callable[[], int | None]
+    """Memory of the engine's own process; None: it has none."""
+
+
 def make_store(
     configuration: Configuration,
     clock: Clock,
     stack: ExitStack,
     sharing: Sharing | None = None,
-) -> tuple[Store, Callable[[], None]]:
+) -> Made:
     """The store, with its engine where the configuration wants it, and what opens both.
 
     Bodies are taken once it is open. An engine in a process of its own, or on a server, may come
@@ -175,7 +185,7 @@ def make_store(
     if not is_embedded(url) or not configuration.store.engine_process:
         store = Store(url, folder, clock, settings, sharing)
         stack.callback(store.close)
-        return store, lambda: store.open(is_patient=not is_embedded(url))
+        return Made(store, lambda: store.open(is_patient=not is_embedded(url)), lambda: None)
     store = Store(None, folder, clock, settings)
     path = Path(embedded_path(url))
     watched = MemoryWatch(settings.engine_memory_bytes)
@@ -187,4 +197,4 @@ def make_store(
         store.open(is_patient=True)
         keeper.start()
 
-    return store, open_both
+    return Made(store, open_both, lambda: keeper.memory_bytes)

@@ -72,6 +72,7 @@ class Governor:
         path: Path,
         settings: GovernorSettings,
         series_count: Callable[[], int],
+        engine_held_bytes: Callable[[], int | None] = lambda: None,
     ) -> None:
         """Nothing is read before `load`.
 
@@ -81,9 +82,11 @@ class Governor:
             path: the file in which it remembers.
             settings: budgets, thresholds, prices.
             series_count: how many series are known.
+            engine_held_bytes: memory of the engine's own process; None: it has none.
         """
         self._store, self._clock, self._path = store, clock, path
         self._settings, self._series_count = settings, series_count
+        self._engine_held_bytes = engine_held_bytes
         self._history, self._given = History(), GivenUp()
         self._tenants: list[TenantUsage] = []
         self._tenants_at, self._began_at = -math.inf, math.inf
@@ -211,6 +214,7 @@ class Governor:
             given_up=self._given,
             memory=settings.memory,
             resident_bytes=machine.resident_bytes(),
+            engine_held_bytes=self._engine_held_bytes(),
             tenants=tenant_costs(usage, tenants, DAY_S, cost)[:TENANTS_SHOWN],
             tenant_count=len(tenants),
             cost=cost,

@@ -33,6 +33,7 @@ from streamgauge.app.governor import Governor
 from streamgauge.app.judge import Judge
 from streamgauge.app.kept_refusals import KeptRefusals
 from streamgauge.app.known_series import KnownSeries
+from streamgauge.app.lean import allocate_sparingly
 from streamgauge.app.opening import Opening
 from streamgauge.app.operations import OwnOperations
 from streamgauge.app.roles import (
@@ -90,6 +91,7 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
             or the address cannot be listened on.
         StoreError: the data folder cannot be used; says why and what to do.
     """
+    allocate_sparingly()
     roles = roles or Roles()
     check_roles(roles, configuration)
     _refuse_open_door(configuration)
@@ -103,7 +105,7 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
         if shared and roles.receives:
             stack.callback(_leave, shared)
         sharing = sharing_of(roles, shared)
-        store, open_store = make_store(configuration, clock, stack, sharing)
+        store, open_store, engine_held_bytes = make_store(configuration, clock, stack, sharing)
         gates = wiring.gates(configuration, clock)
         keepers = (
             KnownSeries(folder / "series.npy", gates.guard),
@@ -115,6 +117,7 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
             folder / "governor.json",
             wiring.governor_settings(configuration),
             lambda: gates.guard.known_count,
+            engine_held_bytes,
         )
         loads = (governor.load, *(keeper.load for keeper in keepers))
         opening = Opening(folder, (open_store, state.open, *loads))

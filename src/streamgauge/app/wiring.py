@@ -149,6 +149,7 @@ def receive_limits(configuration: Configuration) -> ReceiveLimits:
     return ReceiveLimits(
         max_body_bytes=receive.max_body,
         max_new_series_per_tenant_hour=receive.max_new_series_per_tenant_hour,
+        max_in_flight_bytes=max(memory_shares(configuration).in_flight_bytes, receive.max_body),
     )
 
 

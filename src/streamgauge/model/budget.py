@@ -125,6 +125,8 @@ class MemoryShares:
     """Journal records kept in memory until they are inserted."""
     segment_bytes: int
     """Journal records that the engine is given at once."""
+    in_flight_bytes: int
+    """Bodies that are being read or wait to be parsed."""
     engine_bytes: int
     """All of the engine's work together."""
     feed_rows: int
@@ -145,6 +147,8 @@ class Budget:
     given_up: GivenUp
     memory: MemoryShares
     resident_bytes: int
+    engine_held_bytes: int | None
+    """What the engine's own process holds, without pages of files; None: it has none."""
     tenants: Sequence[TenantCost]
     """The dearest first, at most as many as fit a page."""
     tenant_count: int

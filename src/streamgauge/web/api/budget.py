@@ -48,7 +48,11 @@ def budget_shape(budget: Budget | None) -> Json | None:
             "minute_s": budget.given_up.minute_s,
             "since": instant(budget.given_up.since),
         },
-        "memory": asdict(budget.memory) | {"resident_bytes": budget.resident_bytes},
+        "memory": asdict(budget.memory)
+        | {
+            "resident_bytes": budget.resident_bytes,
+            "engine_held_bytes": budget.engine_held_bytes,
+        },
         "cost": asdict(budget.cost) | {"total": budget.cost.total},
         "tenants": [asdict(tenant) for tenant in budget.tenants],
         "tenant_count": budget.tenant_count,

@@ -219,9 +219,13 @@ def money(value: float, currency: str) -> Quantity:
 def memory_rows(budget: Budget) -> list[tuple[str, Quantity]]:
     """How the memory budget is divided."""
     memory = budget.memory
+    held_bytes = budget.engine_held_bytes
+    held = [] if held_bytes is None else [("Of that it now holds", data_size(held_bytes))]
     return [
         ("The engine, in all", data_size(memory.engine_bytes)),
+        *held,
         ("One question to it", data_size(memory.query_bytes)),
+        ("Bodies being read", data_size(memory.in_flight_bytes)),
         ("Lines waiting to be inserted", data_size(memory.held_bytes)),
         ("Lines given to the engine at once", data_size(memory.segment_bytes)),
         ("Sums waiting for detection", Quantity(f"{memory.feed_rows:,}", "rows")),

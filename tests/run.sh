@@ -13,21 +13,35 @@ step() {
   "$@" || failed+=("$name")
 }
 
-# The pages are tested in a real browser. Once it is there, no network is needed again.
-find_chromium() {
-  command -v chromium >/dev/null && return
+# The pages are tested in a real browser, imports against the databases they come from, and the compose
+# file by Docker Compose. Once they are there, no network is needed again.
+find_programs() {
+  local missing=() pair
+  local pairs=(chromium:chromium influxd:influxdb victoria-metrics:victoria-metrics docker-compose:docker-compose)
+  docker compose version >/dev/null 2>&1 && unset 'pairs[3]'
+  for pair in "${pairs[@]}"; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "── installing chromium (once)"
-    { timeout 300 apt-get update -qq && timeout 600 apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1
+    echo "── installing ${missing[*]} (once)"
+    timeout 300 apt-get update -qq >/dev/null 2>&1
+    # One at a time, so that one that is not to be had costs its own tests only; RUNLEVEL keeps
+    # packages from starting their servers, where there is no systemd.
+    for pair in "${missing[@]}"; do
+      RUNLEVEL=1 timeout 600 apt-get install -y -qq --no-install-recommends "$pair" </dev/null >/dev/null 2>&1
+    done
   fi
-  command -v chromium >/dev/null || echo "· no chromium: the browser tests will be skipped (Debian: apt-get install chromium)"
+  for pair in "${pairs[@]}"; do
+    command -v "${pair%%:*}" >/dev/null || echo "· no ${pair%%:*}: its tests will be skipped (Debian: apt-get install ${pair##*:})"
+  done
 }
 
 step "style" "$BIN/ruff" check .
 step "format" "$BIN/ruff" format --check .
 step "types" "$BIN/mypy"
 step "imports" "$BIN/lint-imports"
-find_chromium
+find_programs
 pytest() { "$BIN/python" -m pytest --cov --durations=10 "$@"; }
 
 # The demonstration mostly waits for minutes to pass: it runs beside the quick tests, which share two

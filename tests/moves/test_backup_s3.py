@@ -1,4 +1,4 @@
-"""A backup to S3-compatible storage (moto's server) and back, with no key in anything that is said."""
+"""A backup to S3-compatible storage (moto's server) and back; no key is ever told."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 ACCESS_KEY, SECRET_KEY = "AKIDSTREAMGAUGE", "never-to-be-said-8c1f"
 BUCKET = "backups"
+IS_NIGHTLY = bool(os.environ.get("STREAMGAUGE_NIGHTLY"))
 
 
 @pytest.fixture
@@ -63,8 +64,7 @@ def test_a_backup_goes_to_s3_and_comes_back_with_no_key_told(s3: str, tmp_path: 
         assert old.client.post("/write?db=a", content="\n".join(lines)).status_code == 204
         told = command("backup", address, "--data", old.data, keys=keys)
         assert "backed up to s3://" in told
-        wrong = keys | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
-        unreached = command("backup", f"{address}-b", "--data", old.data, keys=wrong, code=1)
+        unreached = _unreached(address, old.data, keys) if IS_NIGHTLY else ""
         old_said = old.stdout + old.stderr
     data = tmp_path / "new" / "data"
     restored = command("restore", address, "--data", data, keys=keys)
@@ -79,3 +79,8 @@ def test_a_backup_goes_to_s3_and_comes_back_with_no_key_told(s3: str, tmp_path: 
     for text in (*said, *kept):
         assert SECRET_KEY not in text
         assert ACCESS_KEY not in text
+
+
+def _unreached(address: str, data: Path, keys: dict[str, str]) -> str:
+    wrong = keys | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    return command("backup", f"{address}-b", "--data", data, keys=wrong, code=1)

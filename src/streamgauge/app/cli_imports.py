@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -58,8 +59,8 @@ def influx(
     from_ns, to_ns = _span(from_, to)
     asked = {"kind": "influx", "db": db, "from": from_, "to": to, "into": to_url}
     if _is_url(source):
-        server = InfluxServer(source, db, from_ns, to_ns)
-        _run(server, asked | {"source": server.shown_url}, to_url, token, progress)
+        with closing(InfluxServer(source, db, from_ns, to_ns)) as server:
+            _run(server, asked | {"source": server.shown_url}, to_url, token, progress)
     else:
         path = _file(source)
         _run(InfluxFile(path, db, from_ns, to_ns), asked | _identity(path), to_url, token, progress)
@@ -93,8 +94,8 @@ def victoria(
     asked = {"kind": "victoria", "match": match, "from": from_, "to": to, "into": to_url}
     asked |= {"naming": str(asdict(naming))}
     if _is_url(source):
-        server = VictoriaServer(source, match, naming, from_ns, to_ns)
-        _run(server, asked | {"source": server.shown_url}, to_url, token, progress)
+        with closing(VictoriaServer(source, match, naming, from_ns, to_ns)) as server:
+            _run(server, asked | {"source": server.shown_url}, to_url, token, progress)
         return
     if match:
         raise ConfigError("--match is for a running server: choose when you export the file")

@@ -56,6 +56,10 @@ class InfluxServer:
         self._db, self._from_ns, self._to_ns = db, from_ns, to_ns
         self._fields: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
 
+    def close(self) -> None:
+        """End the connection."""
+        self._client.close()
+
     def scopes(self) -> list[list[Any]]:
         """Days in which there are shards, oldest first."""
         spans: set[tuple[str, str, int]] = set()

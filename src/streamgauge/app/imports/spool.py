@@ -26,8 +26,8 @@ _DAY = "_day"
 class Spool:
     """Rows of `frames.SCHEMA` in one folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, max_rows: int = MAX_ROWS) -> None:
+        self._folder, self._max_rows = folder, max_rows
 
     def clear(self) -> None:
         """Begin anew."""
@@ -54,8 +54,8 @@ class Spool:
         return added
 
     def parts(self, day: int, row_count: int) -> Iterator[pl.DataFrame]:
-        """The rows of a day, at most about MAX_ROWS at once; the same ones each time."""
-        count = -(-row_count // MAX_ROWS)
+        """The rows of a day, about `max_rows` at once; the same ones each time."""
+        count = -(-row_count // self._max_rows)
         if count <= 1:
             yield pl.concat(_frames(self._path(day)))
             return

@@ -108,6 +108,10 @@ class VictoriaServer:
         self._match, self._naming = match or '{__name__!=""}', naming
         self._span = (from_ns, to_ns)
 
+    def close(self) -> None:
+        """End the connection."""
+        self._client.close()
+
     def scopes(self) -> list[list[Any]]:
         """Days from the first sample to the last."""
         first = self._ask(f"min(tfirst_over_time({self._match}[{LOOK_BACK}]))")

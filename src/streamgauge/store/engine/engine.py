@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from streamgauge.store.engine.cluster import SETTINGS as CLUSTER_SETTINGS
 from streamgauge.store.engine.cluster import Cluster
 from streamgauge.store.engine.connections import Connections, EmbeddedConnections, ServerConnections
 from streamgauge.store.engine.faults import engine_errors
+from streamgauge.store.engine.insertcheck import checked
 from streamgauge.store.levels import PENDING_TABLES
 from streamgauge.store.settings import StoreSettings
 
@@ -166,8 +167,14 @@ class Engine:
             "max_execution_time": 0,
             "optimize_on_insert": int(table_name in PENDING_TABLES),  # others come summed
         }
-        with self._client() as client:
+        with self._client() as client, self._checked(client):
             client.insert_arrow(table_name, rows, settings=settings)
+
+    def _checked(self, client: Client) -> AbstractContextManager[None]:
+        """A server says itself when an insert fails, and so does the engine's process."""
+        if self._address is not None:
+            return nullcontext()
+        return checked(lambda question: client.raw_query(question, fmt="TabSeparated"))
 
     @contextmanager
     def _client(self) -> Iterator[Client]:

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from chdb.state.sqlitelike import Connection
 
+from streamgauge.store.engine.insertcheck import checked
 from streamgauge.store.engine.place import ENGINE_OPTIONS
 from streamgauge.store.host.failures import BAD_ARGUMENTS, engine_refusal, refusal
 from streamgauge.store.host.questions import DEFAULT_FORMAT, Question
@@ -64,11 +65,17 @@ class Session:
         self._connection.close()
 
     def _insert(self, statement: str, format_name: str, data: bytes) -> Answer:
-        with self._connection.send_insert(statement, format_name) as insert:
+        with (
+            checked(self._ask),
+            self._connection.send_insert(statement, format_name) as insert,
+        ):
             if data:
                 insert.append(data)
             done = insert.finish()
         return Answer(b"", 0, done.rows_written)
+
+    def _ask(self, question: str) -> bytes:
+        return self._connection.query(question, DEFAULT_FORMAT).bytes() or b""
 
     def _use(self, database: str) -> None:
         if database != self._database:

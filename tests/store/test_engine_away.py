@@ -58,6 +58,12 @@ def refusal_of(store: Store) -> str:
     return str(caught.value)
 
 
+def test_a_server_that_is_not_reached_is_named(folder: Path) -> None:
+    with patient(folder, f"clickhouse://u:hidden@127.0.0.1:{free_port()}/db") as store:
+        eventually(lambda: "cannot be reached" in store.problems()[0], within_s=30)
+        assert "hidden" not in store.problems()[0]
+
+
 def test_bodies_are_taken_before_the_engine_is_there_and_counted_after(folder: Path) -> None:
     with patient(folder) as store:
         assert store.write(body([LINE]), b"key", NOW)

@@ -232,10 +232,12 @@ class Parts:
 
     def insert_problem(self) -> str:
         """Why nothing reaches the engine, for people; empty: it does."""
+        inserting = self._writer.problem if self._writer is not None else ""
+        if self.engine.problem == STARTING and STARTING not in inserting:
+            return inserting or STARTING  # a server that is not reached says more than that
         if self.engine.problem:
             return self.engine.problem
-        starting = "" if self._ready.is_set() else STARTING
-        return (self._writer.problem if self._writer is not None else "") or starting
+        return inserting or ("" if self._ready.is_set() else STARTING)
 
     def asked(self) -> Engine:
         """The engine, for questions.

@@ -93,7 +93,7 @@ class Sums:
         if is_filtered.any():
             self._add_filtered(minute[is_filtered] // 60, rows[is_filtered], counts[is_filtered])
         stamps = table["last_ns"].to_numpy() / 1e9
-        self._arrived.append(np.unique(rows))
+        self._arrived.append(_distinct(rows, self._levels.row_count))
         firsts = table["first_ns"].to_numpy() / 1e9
         self._note_tails(rows, stamps, minute)
         self._note_spans(rows, stamps - firsts, minute, counts)
@@ -194,11 +194,13 @@ class Sums:
         ended = minute < minute.max()
         if not ended.any():
             return
-        flat, times = rows[ended].ravel(), rows.shape[1]
         size = self._levels.row_count
-        tails = np.repeat(60.0 - stamps[ended] % 60.0, times)
-        total, square = np.bincount(flat, tails, size), np.bincount(flat, tails**2, size)
-        count = np.bincount(flat, minlength=size)
+        tails = 60.0 - stamps[ended] % 60.0
+        total, square, count = np.zeros(size), np.zeros(size), np.zeros(size, np.int64)
+        for level in rows[ended].T:  # one after the other: a start brings millions of minutes
+            total += np.bincount(level, tails, size)
+            square += np.bincount(level, tails**2, size)
+            count += np.bincount(level, minlength=size)
         known = np.flatnonzero(count >= _TAILS_NEEDED)
         self.tail_s[known] = total[known] / count[known]
         self.tail_square[known] = square[known] / count[known]
@@ -220,11 +222,10 @@ class Sums:
         self.span_s[known] = total[known] / weight[known]
 
     def _note_stamps(self, rows: Ints, firsts: Floats, stamps: Floats, minute: Ints) -> None:
-        times, hours = rows.shape[1], minute // 60
-        flat = rows.ravel()
-        touched = np.unique(flat)
+        touched = _distinct(rows, self._levels.row_count)
         old = self.last_s[touched]
-        np.maximum.at(self.last_s, flat, np.repeat(stamps, times))
+        for level in rows.T:
+            np.maximum.at(self.last_s, level, stamps)
         new = self.last_s[touched]
         # The stamp that was newest when a later minute began was the last one of its minute.
         with np.errstate(invalid="ignore"):  # of the very first message there is no older one
@@ -238,10 +239,12 @@ class Sums:
         self.span_s[at] += 0.2 * (np.clip(spans[known], 0.0, 60.0) - self.span_s[at])
         with np.errstate(invalid="ignore"):
             self._minute_first_s[touched[new // 60 > old // 60]] = np.inf
-        is_newest = np.repeat(minute, times) == self.last_s[flat] // 60
-        np.minimum.at(self._minute_first_s, flat[is_newest], np.repeat(firsts, times)[is_newest])
+        hours = minute // 60
         fresh = np.where(hours > self.newest_hour - HOURS_KEPT, hours, np.iinfo(np.int64).max)
-        np.minimum.at(self.first_hour, flat, np.repeat(fresh, times))
+        for level in rows.T:
+            is_newest = minute == self.last_s[level] // 60
+            np.minimum.at(self._minute_first_s, level[is_newest], firsts[is_newest])
+            np.minimum.at(self.first_hour, level, fresh)
 
     def _add_to_minutes(self, minute: Ints, rows: Ints, counts: Floats, failed: Floats) -> None:
         newest = max(int(self._slot_minute.max()), int(minute.max()))
@@ -277,7 +280,8 @@ class Sums:
         return np.unique(np.concatenate(late)) if late else np.zeros(0, np.int32)
 
     def _sum(self, slabs: dict[int, Floats], hour: int, rows: Ints, values: Floats) -> None:
-        np.add.at(self._slab(slabs, hour, np.float32), rows, values)
+        # Of one type: NumPy takes ten times as long where it has to convert.
+        np.add.at(self._slab(slabs, hour, np.float32), rows, values.astype(np.float32))
 
     def _slab(self, slabs: dict[int, Array], hour: int, dtype: type) -> Array:
         rows = self._levels.row_count
@@ -295,6 +299,13 @@ def _widened(minutes: Floats, rows: int) -> Floats:
     for slot in np.flatnonzero(minutes.any(axis=1)):
         wider[slot, : minutes.shape[1]] = minutes[slot]
     return wider
+
+
+def _distinct(rows: Ints, size: int) -> Ints:
+    """`np.unique(rows)` of numbers below `size`, without sorting millions of them."""
+    is_there = np.zeros(size, bool)
+    is_there[rows.ravel()] = True
+    return np.flatnonzero(is_there).astype(rows.dtype)
 
 
 def _parts(keys: Ints) -> list[tuple[int, Ints]]:

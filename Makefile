@@ -43,6 +43,7 @@ bench: setup
 # What is too big for `make test`.
 nightly: setup
 	@STREAMGAUGE_NIGHTLY=1 bash tests/run.sh
+	@$(BIN)/python -m bench memory --minutes 60
 
 # Without download addresses, so that any index serves them.
 lock:

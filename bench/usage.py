@@ -41,13 +41,18 @@ def resident_bytes(pid: int) -> int:
 
     Source: proc(5), `/proc/pid/smaps_rollup`: the proportional set size.
     """
-    return sum(_proportional_bytes(one) for one in processes(pid))
+    return sum(_rolled_up_bytes(one, "Pss:") for one in processes(pid))
 
 
-def _proportional_bytes(pid: int) -> int:
+def anonymous_bytes(pid: int) -> int:
+    """The same without pages of files, which the system takes back when it needs them."""
+    return sum(_rolled_up_bytes(one, "Pss_Anon:") for one in processes(pid))
+
+
+def _rolled_up_bytes(pid: int, name: str) -> int:
     with suppress(FileNotFoundError, ProcessLookupError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024
     return 0
 

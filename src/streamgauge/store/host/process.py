@@ -28,6 +28,8 @@ from streamgauge.model.errors import StoreError
 USER = "streamgauge"
 _PING = "/?" + urlencode({"query": "SELECT 1", "max_execution_time": 0})
 _LOOK_EVERY_S = 0.2
+_ALLOCATOR, _GIVE_BACK_SOON = "JE_MALLOC_CONF", "dirty_decay_ms:500,muzzy_decay_ms:0"
+"""The engine's allocator keeps what was freed for half a second, in place of five."""
 _MANNERS = urlencode({"compression": "none", "read_timeout_s": 300})
 """Packing costs more than it saves on the loopback, and who is silent for long is killed."""
 
@@ -78,6 +80,7 @@ class EngineProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                env={_ALLOCATOR: _GIVE_BACK_SOON} | os.environ,
             )
         except OSError as error:
             text = f"the engine's process cannot be started: {error.strerror}"

@@ -57,7 +57,8 @@ class TimeseriesParameters(RangeParameters):
         description=(
             "One, or several with commas between (each series then has a label `metric`), of "
             "messages, received, errors, filtered, error_ratio, latency_p50, latency_p90, "
-            "latency_p99, wait_p50, wait_p90, wait_p99, backlog, oldest_age or bytes"
+            "latency_p99, latency_min, latency_max, wait_p50, wait_p90, wait_p99, backlog, "
+            "oldest_age or bytes"
         ),
     )
     step: str | None = Field(

@@ -50,7 +50,7 @@ def groups_of(description: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def parameter_of(told: dict[str, Any]) -> dict[str, Any]:
     """A parameter's name, whether it must be given, and what is accepted."""
     schema = told["schema"]
-    parts = [told.get("description", "")]
+    parts = [told.get("description", "").replace("`", "")]  # the page marks no code here
     choices = schema.get("enum", [])
     if choices:
         parts.append("one of " + ", ".join(choices))

@@ -1,8 +1,8 @@
 """The engine's process: `python -m streamgauge.store.host`, started by `EngineProcess` alone.
 
 1. Read what to serve from standard input, one line of JSON.
-2. Tend its log of inserts, open the engine, listen on a free port of the loopback, say which in one
-   line of JSON.
+2. Wait for a former process of this folder, tend the engine's log of inserts, open the engine, listen
+   on a free port of the loopback, say which in one line of JSON.
 3. Serve until standard input ends: the parent closes it to end us in order, and the system closes
    it when the parent is gone. A parent that was killed takes us with it at once.
 
@@ -13,11 +13,13 @@ to act on: it still has lines to hand over.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from streamgauge.store.engine.emptyparts import drop_empty
@@ -36,6 +38,7 @@ def main() -> int:
     _die_with(order["parent"])
     if count := drop_empty(Path(order["path"])):
         print(f"{count} merges that a full disk cut short will be made again", file=sys.stderr)
+    _wait_for_former(Path(order["path"]))
     if count := forget_unfinished(Path(order["path"])):
         print(f"{count} inserts that a crash cut short will be made again", file=sys.stderr)
     from streamgauge.store.host.diskguard import guard  # the parent is known by now
@@ -56,6 +59,17 @@ def main() -> int:
     serving.join()
     server.server_close()
     return 0
+
+
+def _wait_for_former(path: Path) -> None:
+    """Wait until a killed engine of this folder is gone: a slow disk may keep it for seconds.
+
+    What it was doing then is still done, so that its parts may appear after we have looked. The
+    system gives our lock back when this process is gone in its turn.
+    """
+    with suppress(OSError):  # a read-only disk: nobody has changed anything
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fcntl.flock(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o640), fcntl.LOCK_EX)
 
 
 def _die_with(parent: int) -> None:

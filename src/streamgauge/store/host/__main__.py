@@ -1,8 +1,8 @@
 """The engine's process: `python -m streamgauge.store.host`, started by `EngineProcess` alone.
 
 1. Read what to serve from standard input, one line of JSON.
-2. Wait for a former process of this folder, tend the engine's log of inserts, open the engine, listen
-   on a free port of the loopback, say which in one line of JSON.
+2. Wait for a former process of this folder, tend the engine's log of inserts, open the engine,
+   listen on a free port of the loopback, say which in one line of JSON.
 3. Serve until standard input ends: the parent closes it to end us in order, and the system closes
    it when the parent is gone. A parent that was killed takes us with it at once.
 

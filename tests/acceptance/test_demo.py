@@ -91,7 +91,7 @@ def test_nothing_outlives_the_demo(tmp_path: Path, number: signal.Signals, code:
                 what="live traffic",
             )
             assert process.poll() is None, said(tmp_path)
-            assert len(processes_of(tmp_path)) == 5
+            assert len(processes_of(tmp_path)) == 6
             process.send_signal(number)
             assert process.wait(ENDED_WITHIN_S) == code, said(tmp_path)
     eventually(

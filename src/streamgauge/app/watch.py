@@ -116,8 +116,8 @@ class Watch:
 
     def _observe(self, delta: Delta | None) -> None:
         if delta is None or self._must_learn:
-            log.info("detection starts again from history")
             self.learn()
+            log.info("detection has started again from history")
             return
         self._must_learn = True  # should what follows fail, half of it may be counted
         self._judge.detector.observe(delta)

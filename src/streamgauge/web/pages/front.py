@@ -42,9 +42,12 @@ def front_page(sources: Sources) -> Page:
 
 
 async def _without_figures(sources: Sources) -> dict[str, Any]:
-    """What is known while the store answers nothing: the incidents stand in a database."""
+    """What is known while the store answers nothing: the incidents, if their database does."""
     now_s = sources.clock.now()
-    incidents = by_gravity(await ask_open(sources, now_s))
+    try:
+        incidents = by_gravity(await ask_open(sources, now_s))
+    except StoreError as error:
+        return {"now": now_s, "incidents": [], "incidents_unknown": str(error)}
     return {
         "now": now_s,
         "incidents": incidents[:INCIDENTS_SHOWN],

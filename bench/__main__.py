@@ -32,9 +32,12 @@ SECTIONS: dict[str, Callable[[Asked], str]] = {
 }
 """Each measures and answers with its section of `bench/RESULTS.md`, in this order."""
 
+FULL = {"lines": LINES, "rounds": ROUNDS, "minutes": MINUTES, "days": DAYS}
+"""What is smaller is a trial, and not written down."""
+
 
 def main() -> None:
-    """Run what was asked for; only a complete run replaces `bench/RESULTS.md`."""
+    """Run what was asked for; in its full size it goes into `bench/RESULTS.md`."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("what", nargs="?", choices=list(SECTIONS), help="default: all")
     parser.add_argument("--lines", type=int, default=LINES)
@@ -42,12 +45,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of the memory's load")
     parser.add_argument("--days", type=int, default=DAYS, help="of the queries' fleet")
     asked = parser.parse_args()
-    load_before = os.getloadavg()[0]
-    names = [asked.what] if asked.what else list(SECTIONS)
-    texts = [SECTIONS[name](asked) for name in names]
-    print("\n".join(["", *texts]))
-    if not asked.what and (asked.lines, asked.rounds, asked.days) == (LINES, ROUNDS, DAYS):
-        write_results(texts, load_before)
+    is_full = all(getattr(asked, name) >= size for name, size in FULL.items())
+    for name in [asked.what] if asked.what else list(SECTIONS):
+        load_before = os.getloadavg()[0]
+        text = SECTIONS[name](asked)
+        print(f"\n{text}")
+        if is_full:
+            write_results([text], list(SECTIONS), load_before)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import httpx
 
+from bench.report import first_line
 from bench.shape import Load
 from streamgauge.testing.process import StreamgaugeProcess, free_port
 
@@ -46,7 +47,7 @@ class Streamgauge:
     def __init__(self, folder: Path, config: str = "") -> None:
         self._process = StreamgaugeProcess(folder, config).start()
         self.port = self._process.port
-        self.version = _first_line("git", "describe", "--always", "--dirty") or "unknown"
+        self.version = first_line("git", "describe", "--always", "--dirty") or "unknown"
 
     @property
     def pid(self) -> int:
@@ -209,12 +210,4 @@ def _wait_until_up(client: httpx.Client, path: str, name: str) -> None:
 
 
 def _package_version(package: str) -> str:
-    return _first_line("dpkg-query", "-W", "-f=${Version}", package) or "unknown"
-
-
-def _first_line(*command: str) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return ""
-    return done.stdout.partition("\n")[0].strip()
+    return first_line("dpkg-query", "-W", "-f=${Version}", package) or "unknown"

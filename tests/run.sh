@@ -44,7 +44,7 @@ step "imports" "$BIN/lint-imports"
 find_programs
 pytest() { "$BIN/python" -m pytest --cov --durations=10 "$@"; }
 
-# The demonstration mostly waits for minutes to pass: it runs beside the quick tests, which share two
+# The demonstration mostly waits for minutes to pass: it runs beside the quick tests, which share three
 # workers, a file at a time: a module's tests share one store.
 if [ $# -gt 0 ]; then
   step "tests" pytest --cov-report=term:skip-covered "$@"
@@ -55,7 +55,7 @@ else
   demo_pid=$!
   quick=$(find tests -mindepth 1 -maxdepth 1 -type d ! -name acceptance ! -name __pycache__ | sort)
   # shellcheck disable=SC2086 # one word a folder
-  step "tests" pytest --numprocesses=2 --dist=loadfile --cov-report= $quick tests/acceptance --ignore="$demo"
+  step "tests" pytest --numprocesses=3 --dist=loadfile --cov-report= $quick tests/acceptance --ignore="$demo"
   step "demo" wait "$demo_pid"
   cat "$demo_log"
   rm -f "$demo_log"

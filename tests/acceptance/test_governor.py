@@ -41,7 +41,7 @@ def _budget(process: StreamgaugeProcess) -> dict[str, Any] | None:
 
 
 def test_a_small_budget_shortens_raw_retention_and_says_so(launch: Any) -> None:
-    process = launch(CONFIG.format(budget="6MB"))
+    process = launch(CONFIG.format(budget="3MB"))
     for day in range(6, -1, -1):
         assert write(process.client, _lines(day)).status_code == 204
     told = eventually(lambda: _incident(process), within_s=90, what="the incident")

@@ -172,7 +172,9 @@ class EngineProcess:
     def _wait_for_answer(self, deadline: float, is_given_up: Callable[[], bool]) -> None:
         stdout = self._running().stdout
         assert stdout is not None  # noqa: S101 - asked for above
-        while not select.select([stdout], [], [], _LOOK_EVERY_S)[0]:
+        answer = select.poll()  # `select` itself knows no descriptor above 1023
+        answer.register(stdout, select.POLLIN | select.POLLHUP)
+        while not answer.poll(_LOOK_EVERY_S * 1e3):
             if is_given_up() or time.monotonic() > deadline:
                 raise StoreError("the engine is not open: it takes too long", permanent=False)
 

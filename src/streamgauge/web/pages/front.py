@@ -52,6 +52,7 @@ async def _without_figures(sources: Sources) -> dict[str, Any]:
         "now": now_s,
         "incidents": incidents[:INCIDENTS_SHOWN],
         "incident_count": len(incidents),
+        "incidents_unknown": "",
     }
 
 

@@ -23,7 +23,7 @@ def test_half_an_hour_without_anything_is_one_blind_incident(launch: Any) -> Non
     reports = steady(customers(20), range(end - 2 * 1440, end))
     assert write(streamgauge.client, [report.line for report in reports]).status_code == 204
 
-    eventually(lambda: incidents(streamgauge.client), within_s=60, what="the incident")
+    eventually(lambda: incidents(streamgauge.client), within_s=120, what="the incident")
 
     def only_blind() -> bool:
         return [i["kind"] for i in incidents(streamgauge.client)] == ["blind"]

@@ -13,7 +13,7 @@ from tests.store.test_journal import NOW, body_of, opened
 from streamgauge.model.errors import StoreError
 from streamgauge.store import StoreSettings
 from streamgauge.store.engine.engine import Engine
-from streamgauge.store.journal.journal import Entry, Journal
+from streamgauge.store.journal.journal import Border, Entry, Journal
 from streamgauge.store.journal.records import Kind, read_frames
 from streamgauge.store.migrate import migrate
 from streamgauge.store.rollup.pending import Pending
@@ -42,6 +42,20 @@ class FailingEngine(Engine):
                 self.has_refused_twice.set()
             raise StoreError("the engine refused: on purpose", permanent=False)
         self.inserts.append((table_name, token))
+        self._engine.insert(table_name, rows, token)
+
+
+class PausingEngine(Engine):
+    """Holds the first insert into `hour` until it is let go."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.has_come, self.may_go = threading.Event(), threading.Event()
+
+    def insert(self, table_name: str, rows: pa.Table, token: str) -> None:
+        if table_name == "hour" and not self.has_come.is_set():
+            self.has_come.set()
+            assert self.may_go.wait(30)
         self._engine.insert(table_name, rows, token)
 
 
@@ -218,3 +232,43 @@ def test_a_store_of_a_newer_version_is_refused(engine: Engine) -> None:
 
 def test_migrating_twice_does_nothing(engine: Engine) -> None:
     assert migrate(engine) == 0
+
+
+def test_what_is_read_back_while_retention_settles_reaches_hours(
+    tmp_path: Path, engine: Engine
+) -> None:
+    """74 customers were missed in hours and days after 100 kills: both happen at a start."""
+    journal, feed = opened(tmp_path / "journal"), FeedBuffer(1000)
+    pausing = PausingEngine(engine)
+    writer = writer_of(journal, pausing, feed)
+    writer.start()
+    journal.append(body_of("a", lines=70))
+    assert writer.flush(30)
+    writer.stop()
+    journal.append(body_of("b", lines=5))
+    (entry,) = journal.next_bodies(100, 10**6)
+    journal.draw_border(Border(entry.seq, entry.seq, "begun"))
+    journal.close()
+
+    again = opened(tmp_path / "journal")
+    writer = writer_of(again, pausing, feed)
+
+    def settle() -> None:
+        with writer.while_settled():
+            pass
+
+    settling = threading.Thread(target=settle)
+    reading = threading.Thread(target=writer.replay_begun)
+    settling.start()
+    assert pausing.has_come.wait(30)
+    reading.start()
+    reading.join(1)  # it has to wait for the other
+    pausing.may_go.set()
+    settling.join(30)
+    reading.join(30)
+    writer.start()
+    assert writer.settle(30)
+    writer.stop()
+    assert lines(engine, "(SELECT sum(count) FROM hour)") == 75
+    assert lines(engine, "(SELECT sum(count) FROM day)") == 75
+    again.close()

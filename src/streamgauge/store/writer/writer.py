@@ -95,11 +95,12 @@ class Writer:
         Raises:
             StoreError: the engine refused.
         """
-        self._attempts.is_patient = False
-        try:
-            self._replay_begun()
-        finally:
-            self._attempts.is_patient = True
+        with self.inserting:  # retention settles in a thread of its own, also during a start
+            self._attempts.is_patient = False
+            try:
+                self._replay_begun()
+            finally:
+                self._attempts.is_patient = True
 
     def _replay_begun(self) -> None:
         if self._pending.has_begun:
@@ -301,6 +302,8 @@ class Writer:
         if self._settings.rollup_wait_s <= 0:
             every = hours | day_rows(hours)
             return all(self._insert_rows(name, rows, token) for name, rows in every.items())
+        if self._pending.has_begun and not self._settle():  # what follows is no part of that
+            return False
         if not self._attempts.until_done(lambda: self._pending.add(token, hours)):
             return False
         is_old = min(hours_of(hours), default=0) < self._oldest_minute_hour()

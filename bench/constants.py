@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import math
 import random
-import subprocess
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import streamgauge.govern.constants as kept
+from bench.report import first_line
 from streamgauge.app import machine
 from streamgauge.app.doctor import ingest
 from streamgauge.govern.constants import buckets_of
@@ -24,6 +24,7 @@ from streamgauge.model.clock import SystemClock
 from streamgauge.receive.influx import parse
 from streamgauge.store import Store, StoreSettings
 from streamgauge.testing.process import StreamgaugeProcess
+from streamgauge.testing.waiting import eventually
 
 FILE = Path(kept.__file__).with_name("constants.json")
 COMMAND = "python -m bench constants"
@@ -52,7 +53,7 @@ def constants_text() -> str:
         "resident_base_bytes": base,
         "resident_bytes_per_series": round(per_series),
         "measured_at": f"{datetime.now(UTC):%Y-%m-%d}",
-        "commit": _commit(),
+        "commit": first_line("git", "rev-parse", "--short", "HEAD"),
         "command": COMMAND,
     }
     FILE.write_text(json.dumps(values, indent=2) + "\n")
@@ -117,7 +118,7 @@ def bodies(flows: int, every_s: float, span_s: float) -> list[tuple[bytes, int]]
 def _memory(folder: Path) -> tuple[int, float]:
     """Resident bytes with nothing stored, and what each series adds."""
     with StreamgaugeProcess(folder).start() as process:
-        time.sleep(3)
+        _let_detection_look(process)
         base = machine.resident_bytes(process.pid)
         for turn in range(3):
             for start in range(0, SERIES, 2_000):
@@ -127,13 +128,22 @@ def _memory(folder: Path) -> tuple[int, float]:
                     for n in range(start, start + 2_000)
                 )
                 process.client.post("/write?db=x", content=text.encode()).raise_for_status()
-        time.sleep(25)
+        _let_detection_look(process)
         grown = machine.resident_bytes(process.pid) - base
     return base, max(grown, 0) / SERIES
 
 
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+def _let_detection_look(process: StreamgaugeProcess) -> None:
+    """Until everything is stored, and detection has taken all of it in."""
+
+    def figure(name: str) -> float:
+        text = process.client.get("/metrics").raise_for_status().text
+        return float(next(line.split()[1] for line in text.splitlines() if line.startswith(name)))
+
+    eventually(lambda: not figure("streamgauge_lag_lines "), within_s=120, what="all lines")
+    seen = figure("streamgauge_detect_turns_total ")
+    eventually(
+        lambda: figure("streamgauge_detect_turns_total ") >= seen + 2,
+        within_s=120,
+        what="two looks",
     )
-    return done.stdout.strip()

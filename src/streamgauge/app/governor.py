@@ -18,6 +18,7 @@ from pathlib import Path
 
 import structlog
 
+from streamgauge.alert.rule_findings import unseen
 from streamgauge.app import governed, machine
 from streamgauge.govern import assess
 from streamgauge.govern.cost import Prices, month_cost, tenant_costs
@@ -143,7 +144,7 @@ class Governor:
         told = {subject for subject, key in keys.items() if key in open_incidents}
         budget = self._budget
         if budget is None:
-            return [_as_told(open_incidents[keys[subject]], subject) for subject in sorted(told)]
+            return [unseen(open_incidents[keys[subject]]) for subject in sorted(told)]
         return findings(budget, self._settings.warning, told)
 
     def _is_lasting(self, usage: StoreUsage, limit: float) -> bool:
@@ -239,18 +240,4 @@ def _key(subject: str) -> str:
 def _bare(subject: str, severity: Severity, summary: str) -> Finding:
     return Finding(
         Kind.CAPACITY, PLATFORM, severity, Suspected.COLLECTOR, 0.0, summary, subject=subject
-    )
-
-
-def _as_told(incident: Incident, subject: str) -> Finding:
-    return Finding(
-        kind=incident.kind,
-        scope=incident.scope,
-        severity=incident.severity,
-        suspected=incident.suspected,
-        since=incident.since,
-        summary=incident.summary,
-        evidence=incident.evidence,
-        affected=incident.affected,
-        subject=subject,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgauge.receive.guard import Hashes
+from streamgauge.receive.hashes import Hashes, contains
 
 WINDOW_S = 1800.0
 """A series counts as active for half an hour to an hour after it was seen."""
@@ -43,7 +43,7 @@ class ActiveSeries:
         Those that are active already may, and the first others as far as the limit allows.
         """
         self._begin_window(now)
-        in_newer, in_older = _contains(self._newer, series), _contains(self._older, series)
+        in_newer, in_older = contains(self._newer, series), contains(self._older, series)
         new = np.flatnonzero(~in_newer & ~in_older)
         first = np.sort(new[np.unique(series[new], return_index=True)[1]])
         allowed = series[first[: max(limit - self.count(tenant), 0)]]
@@ -73,11 +73,3 @@ class ActiveSeries:
     def _forget_older(self) -> None:
         self._older, self._newer = self._newer, np.zeros(0, np.uint64)
         self._active, self._in_newer = self._in_newer, {}
-
-
-def _contains(ordered: Hashes, asked: Hashes) -> NDArray[np.bool_]:
-    if not len(ordered):
-        return np.zeros(len(asked), bool)
-    at = np.minimum(np.searchsorted(ordered, asked), len(ordered) - 1)
-    found: NDArray[np.bool_] = ordered[at] == asked
-    return found

@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamgauge.model.clock import Clock
-
-Hashes = NDArray[np.uint64]
+from streamgauge.receive.hashes import Hashes, contains
 
 GENERATION_SERIES = 1_000_000
 MAX_TENANTS = 50_000
@@ -223,7 +222,7 @@ class _Known:
         missing = np.flatnonzero(~known)
         if len(missing):
             asked = hashes[missing]
-            in_newer, in_older = _contains(self._newer, asked), _contains(self._older, asked)
+            in_newer, in_older = contains(self._newer, asked), contains(self._older, asked)
             known[missing] = in_newer | in_older
             self.add(asked[in_older & ~in_newer])
             self._front[self._slots(asked[in_newer])] = asked[in_newer]
@@ -243,11 +242,3 @@ class _Known:
     @staticmethod
     def _slots(hashes: Hashes) -> NDArray[np.int64]:
         return (hashes & np.uint64(_FRONT_SLOTS - 1)).astype(np.int64)
-
-
-def _contains(ordered: Hashes, asked: Hashes) -> NDArray[np.bool_]:
-    if not len(ordered):
-        return np.zeros(len(asked), bool)
-    at = np.minimum(np.searchsorted(ordered, asked), len(ordered) - 1)
-    found: NDArray[np.bool_] = ordered[at] == asked
-    return found

@@ -22,7 +22,7 @@ from streamgauge.model.errors import Overloaded
 from streamgauge.model.refusal import RefusalReason
 from streamgauge.receive.activeseries import ActiveSeries
 from streamgauge.receive.bucket import TokenBucket
-from streamgauge.receive.guard import Hashes
+from streamgauge.receive.hashes import Hashes
 
 MAX_TOLD = 3
 """Limits named in one answer."""

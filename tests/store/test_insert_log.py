@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from streamgauge.model.clock import SimulatedClock
+from streamgauge.model.errors import StoreError
 from streamgauge.store import Store, StoreSettings
 from streamgauge.store.engine.engine import Engine
 from streamgauge.store.engine.insertlog import forget_unfinished
@@ -116,3 +119,16 @@ def test_a_torn_line_is_cut_off(cut_short: Path) -> None:
 
 def test_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     assert forget_unfinished(tmp_path / "none") == 0
+
+
+def test_a_full_disk_stops_the_start_since_the_insert_would_stay_known(cut_short: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    former = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log_of(cut_short).stat().st_size, hard))
+    try:
+        with pytest.raises(StoreError, match=r"File too large.*free some space"):
+            forget_unfinished(cut_short)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, former)
+    assert forget_unfinished(cut_short) == 1, "when there is room again"

@@ -14,11 +14,14 @@ order was seen in chDB 26.9, where a kill at the renaming lost a retried insert 
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
+from streamgauge.model.errors import StoreError
+
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 NEWEST = 16
 """Tokens of a table that are looked at: more than there are inserts into it at one time."""
 _ADDED, _DROPPED = "1", "2"
@@ -32,11 +35,21 @@ def forget_unfinished(engine_folder: Path) -> int:
 
     Args:
         engine_folder: What a `chdb:///…` address names; it may not be there yet.
+
+    Raises:
+        StoreError: the disk is full: what it knows and does not have must not be left known.
     """
     count = 0
     for folder in engine_folder.glob("store/*/*/deduplication_logs"):
-        with suppress(OSError):  # a read-only disk: nothing can be inserted either
+        try:
             count += _tend(folder)
+        except OSError as error:
+            if error.errno not in READ_ONLY:  # there nothing can be inserted either
+                raise StoreError(
+                    f"what a crash left half done in {engine_folder} cannot be put right "
+                    f"({error.strerror}): free some space there",
+                    permanent=False,
+                ) from error
     return count
 
 

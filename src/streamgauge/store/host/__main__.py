@@ -22,6 +22,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from streamgauge.model.errors import StoreError
 from streamgauge.store.engine.emptyparts import drop_empty
 from streamgauge.store.engine.insertlog import forget_unfinished
 from streamgauge.store.host.failures import Refused
@@ -39,15 +40,15 @@ def main() -> int:
     if count := drop_empty(Path(order["path"])):
         print(f"{count} merges that a full disk cut short will be made again", file=sys.stderr)
     _wait_for_former(Path(order["path"]))
-    if count := forget_unfinished(Path(order["path"])):
-        print(f"{count} inserts that a crash cut short will be made again", file=sys.stderr)
     from streamgauge.store.host.diskguard import guard  # the parent is known by now
     from streamgauge.store.host.server import EngineServer
 
     try:
+        if count := forget_unfinished(Path(order["path"])):
+            print(f"{count} inserts that a crash cut short will be made again", file=sys.stderr)
         at = ("127.0.0.1", 0)
         server = EngineServer(order["path"], order["password"], at, order["options"])
-    except (Refused, OSError, RuntimeError) as error:
+    except (Refused, StoreError, OSError, RuntimeError) as error:
         _say({"error": str(error)})
         return 1
     guard(Path(order["path"]), server.sessions)

@@ -14,7 +14,7 @@ $(BIN)/python:
 
 $(STAMPS)/python: requirements-dev.lock pyproject.toml | $(BIN)/python
 	@echo "· installing Python packages (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@mkdir -p $(STAMPS) && touch $@
 

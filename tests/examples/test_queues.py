@@ -99,8 +99,12 @@ def test_every_event_is_accounted_on_a_real_broker(broker: str) -> None:
             async def is_empty() -> bool:
                 return not any((await rig.waiting()).values())
 
+            async def is_accounted() -> bool:
+                # an empty queue may still have events in a worker's hands
+                return not any((await rig.unaccounted()).values())
+
             await eventually(is_empty, "the end of the burst")
-            assert await rig.unaccounted() == dict.fromkeys(INTEGRATIONS, 0)
+            await eventually(is_accounted, "the account of every event")
             letters = (await rig.queue.depths())[DEAD_LETTER]
             assert letters.backlog == 5 * 10 + 5 * 25
         ends = rig.receiver.counts("tenant", "integration", "outcome", "reason")

@@ -17,8 +17,8 @@ from streamgauge.app import cli
 from streamgauge.app.configuration import load
 from streamgauge.model.clock import SystemClock
 from streamgauge.model.words import Kind
-from streamgauge.receive.limits import ReceiveLimits
 from streamgauge.receive.routes import routes
+from streamgauge.testing.receiving import workshop_of
 from streamgauge.web.application import create_app
 
 ROOT = Path(__file__).parents[2]
@@ -53,9 +53,8 @@ def test_every_command_is_described() -> None:
 
 def _routes() -> list[str]:
     unused: Any = None
-    app = create_app(
-        unused, unused, unused, SystemClock(), routes(unused, SystemClock(), ReceiveLimits())
-    )
+    receiving = routes(workshop_of(unused, SystemClock()))
+    app = create_app(unused, unused, unused, SystemClock(), receiving)
     api = [f"{verb.upper()} {p}" for p, verbs in app.openapi()["paths"].items() for verb in verbs]
     others = [route for route in app.routes if isinstance(route, Route) and route.methods]
     return sorted({*api, *(f"{m} {r.path}" for r in others for m in r.methods - {"HEAD"})})

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
-from streamgauge.model.batch import Parsed
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.errors import Overloaded
 from streamgauge.model.refusal import RefusalReason
@@ -19,37 +17,12 @@ from streamgauge.receive.gates import Gates, gates_of
 from streamgauge.receive.limits import ReceiveLimits
 from streamgauge.receive.quotas import QuotaSettings, TenantLimits
 from streamgauge.receive.routes import routes
+from streamgauge.testing.receiving import MemorySink, workshop_of
 
 NOW = 1_700_000_000.0
 V1, V2 = "/write?db=d", "/api/v2/write?org=o&bucket=b"
 LIMITS = ReceiveLimits()
 TEN_LINES = QuotaSettings(TenantLimits(lines_per_s=10), burst_s=1)
-
-
-@dataclass
-class MemorySink:
-    """Keeps bodies in a list and knows retries."""
-
-    bodies: list[Parsed] = field(default_factory=list)
-    keys: set[bytes] = field(default_factory=set)
-    failure: Exception | None = None
-
-    def write(self, parsed: Parsed, retry_key: bytes | None, received_at: float) -> bool:
-        if self.failure:
-            raise self.failure
-        if retry_key in self.keys:
-            return False
-        if retry_key is not None:
-            self.keys.add(retry_key)
-        self.bodies.append(parsed)
-        return True
-
-    def knows(self, retry_key: bytes) -> bool:
-        return retry_key in self.keys
-
-    @property
-    def rows(self) -> int:
-        return sum(body.batch.row_count for body in self.bodies)
 
 
 class Limited:
@@ -58,7 +31,7 @@ class Limited:
     def __init__(self, settings: QuotaSettings = TEN_LINES) -> None:
         self.sink, self.clock = MemorySink(), SimulatedClock(NOW)
         self.gates: Gates = gates_of(self.clock, LIMITS, settings)
-        self._app = Starlette(routes=routes(self.sink, self.clock, LIMITS, self.gates))
+        self._app = Starlette(routes=routes(workshop_of(self.sink, self.clock, LIMITS, self.gates)))
 
     def write(self, url: str, body: bytes, **given: Any) -> httpx.Response:
         async def go() -> httpx.Response:
@@ -93,7 +66,7 @@ def test_v1_is_told_429_and_when_there_is_room(limited: Limited) -> None:
     assert text.startswith("customer acme is over its limit of 10 lines/s (bursts of 10)")
     assert text.endswith("nothing was kept: send the same again in 1 s")
     assert response.headers["x-influxdb-error"] == text
-    assert limited.sink.rows == 10
+    assert limited.sink.row_count == 10
 
 
 def test_v2_is_told_in_its_own_shape(limited: Limited) -> None:
@@ -114,7 +87,7 @@ def test_the_same_body_again_after_that_time_is_kept_once(limited: Limited, url:
     limited.clock.advance(wait_s)
     assert limited.write(url, late).status_code == 204
     assert limited.write(url, late).status_code == 204, "a retry of what was kept is not asked for"
-    assert limited.sink.rows == 17
+    assert limited.sink.row_count == 17
 
 
 def test_a_mixed_body_keeps_the_others_and_names_customer_and_limit(limited: Limited) -> None:
@@ -126,7 +99,7 @@ def test_a_mixed_body_keeps_the_others_and_names_customer_and_limit(limited: Lim
     assert text.startswith("partial write: customer acme is over its limit of 10 lines/s")
     assert "unable to parse 'bare'" in text
     assert text.endswith("(line 3) dropped=4")
-    assert limited.sink.rows == 12
+    assert limited.sink.row_count == 12
     response = limited.write(V2, lines("zeta", 10, 2) + lines("acme", 10, 3))
     assert (response.status_code, response.json()["line"]) == (400, 3)
     assert "retry-after" not in response.headers, "it must not be sent again"
@@ -139,7 +112,7 @@ def test_a_retry_of_a_mixed_body_doubles_nobody(limited: Limited) -> None:
     assert limited.write(V1, body).status_code in {204, 400}
     limited.clock.advance(5)
     limited.write(V1, body)
-    assert limited.sink.rows == 12
+    assert limited.sink.row_count == 12
 
 
 def test_all_tenants_of_a_body_over_their_limits_wait_for_the_slowest() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -14,11 +14,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from streamgauge.model.batch import Parsed
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.errors import Overloaded, StoreError
 from streamgauge.receive.limits import ReceiveLimits
 from streamgauge.receive.routes import routes
+from streamgauge.testing.receiving import MemorySink, workshop_of
 
 NOW = 1_700_000_000.0
 STAMP = "1700000000000000000"
@@ -28,37 +28,11 @@ LIMITS = ReceiveLimits()
 SMALL = ReceiveLimits(max_body_bytes=1000)
 
 
-@dataclass
-class MemorySink:
-    """Keeps bodies in a list and knows retries."""
-
-    bodies: list[Parsed] = field(default_factory=list)
-    keys: list[bytes | None] = field(default_factory=list)
-    failure: Exception | None = None
-
-    def write(self, parsed: Parsed, retry_key: bytes | None, received_at: float) -> bool:
-        if self.failure:
-            raise self.failure
-        assert received_at == NOW
-        self.keys.append(retry_key)
-        if retry_key is not None and retry_key in self.keys[:-1]:
-            return False
-        self.bodies.append(parsed)
-        return True
-
-    def knows(self, retry_key: bytes) -> bool:
-        return retry_key in self.keys
-
-    @property
-    def message_count(self) -> int:
-        return sum(sum(body.batch.messages["count"].to_pylist()) for body in self.bodies)
-
-
 class Client:
     """Sends requests to the routes without a network."""
 
     def __init__(self, sink: MemorySink, limits: ReceiveLimits = LIMITS) -> None:
-        self._app = Starlette(routes=routes(sink, SimulatedClock(NOW), limits))
+        self._app = Starlette(routes=routes(workshop_of(sink, SimulatedClock(NOW), limits)))
 
     def send(
         self, method: str, url: str, *, address: str = "10.0.0.1", **given: Any
@@ -433,7 +407,7 @@ def test_bytes_in_flight_are_given_back_whatever_the_answer(sink: MemorySink) ->
 def test_a_sender_that_leaves_in_the_middle_of_a_body_leaves_nothing(sink: MemorySink) -> None:
     [endpoint] = [
         route.endpoint
-        for route in routes(sink, SimulatedClock(NOW), LIMITS)
+        for route in routes(workshop_of(sink, SimulatedClock(NOW), LIMITS))
         if route.path == "/write" and "POST" in (route.methods or ())
     ]
     messages = iter(

@@ -29,6 +29,7 @@ from streamgauge.app.care import cares, deciding_cares
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.control import Control
 from streamgauge.app.engine import make_store
+from streamgauge.app.gathering import gather, gatherers
 from streamgauge.app.governor import Governor
 from streamgauge.app.judge import Judge
 from streamgauge.app.kept_refusals import KeptRefusals
@@ -52,8 +53,9 @@ from streamgauge.model.clock import Clock, SystemClock
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.page.delivery import Delivery
 from streamgauge.page.notifiers.build import build_notifier
-from streamgauge.receive.gates import Gates
+from streamgauge.receive.intake import Intake
 from streamgauge.receive.routes import routes
+from streamgauge.receive.workshop import Workshop
 from streamgauge.state.sharing import Shared
 from streamgauge.state.state import State
 from streamgauge.store import Store
@@ -77,7 +79,7 @@ class Parts:
     state: State
     watch: Watch
     clock: Clock
-    gates: Gates
+    intake: Intake
     keepers: tuple[KnownSeries, KeptRefusals]
     governor: Governor
     control: Control
@@ -128,7 +130,17 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
         control = Control(folder, port, store, configuration)
         stack.callback(control.close)
         parts = Parts(
-            roles, shared, opening, store, state, watch, clock, gates, keepers, governor, control
+            roles=roles,
+            shared=shared,
+            opening=opening,
+            store=store,
+            state=state,
+            watch=watch,
+            clock=clock,
+            intake=Intake(store, gates),
+            keepers=keepers,
+            governor=governor,
+            control=control,
         )
         asyncio.run(_serve(configuration, parts, (host, port)))
     log.info("streamgauge has stopped")
@@ -177,7 +189,7 @@ async def _serve(configuration: Configuration, parts: Parts, address: tuple[str,
         owner = f"{socket.gethostname()}:{os.getpid()}"
         delivery = Delivery(parts.state, notifiers, parts.clock, owner=owner)
         stop = asyncio.Event()
-        looping = asyncio.create_task(_loop(parts, delivery, stop))
+        looping = asyncio.create_task(_loop(configuration, parts, delivery, stop))
         try:
             application = _application(configuration, parts)
             await serve(application, *address, on_started=_greet(configuration, address[1], parts))
@@ -186,17 +198,27 @@ async def _serve(configuration: Configuration, parts: Parts, address: tuple[str,
             await looping
 
 
-async def _loop(parts: Parts, delivery: Delivery, stop: asyncio.Event) -> None:
+async def _loop(
+    configuration: Configuration, parts: Parts, delivery: Delivery, stop: asyncio.Event
+) -> None:
     """The loops, from the moment everything is open until `stop`."""
     if not await parts.opening.until_done(stop):
         return
     reporting = parts.shared if parts.roles.receives else None
     caring = [asyncio.create_task(one) for one in cares(parts.store, *parts.keepers, reporting)]
+    gathering = asyncio.create_task(_gather(configuration, parts, stop))
     if parts.roles.decides:
         await _decide(parts, delivery, stop)
     await stop.wait()
     for task in caring:
         task.cancel()
+    await gathering
+
+
+async def _gather(configuration: Configuration, parts: Parts, stop: asyncio.Event) -> None:
+    """What comes in beside the routes, until `stop`."""
+    if parts.roles.receives:
+        await gather(gatherers(configuration, parts.intake), stop)
 
 
 async def _decide(parts: Parts, delivery: Delivery, stop: asyncio.Event) -> None:
@@ -237,13 +259,13 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
         parts.store,
         parts.watch,
         parts.state,
-        parts.gates.ledger,
+        parts.intake.gates.ledger,
         parts.opening.problems,
         parts.governor.budget,
     )
     receiving = elsewhere_routes()
     if parts.roles.receives:
-        receiving = routes(parts.store, parts.clock, limits, parts.gates)
+        receiving = routes(Workshop(parts.intake, limits))
     receiving = [*receiving, *parts.control.routes()]
     sources = Sources(parts.store, parts.state, operations, parts.clock)
     application: ASGIApp = (

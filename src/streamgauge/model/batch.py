@@ -66,6 +66,28 @@ POINTS_COLUMNS: dict[str, str] = {
 """Every other measurement, and unknown fields of the two above: one row a field. Last one wins."""
 
 
+HOPS_COLUMNS: dict[str, str] = {
+    "time_ns": "int64",
+    "id": "string",  # of the message, the same at each of its hops
+    "tenant": "tag",
+    "source": "tag",
+    "integration": "tag",
+    "pipeline": "tag",
+    "stage": "tag",
+    "outcome": "tag",
+    "reason": "tag",
+    "router": "tag",
+    "version": "tag",
+    "latency_s": "float64?",
+    "queue_s": "float64?",
+    "bytes": "uint64",
+    "error": "string?",  # what went wrong in words, redacted; null where nothing did
+    "pattern": "tag",  # the same without what varies from message to message; "" where none
+    "fingerprint": "uint64",  # of (integration, reason, pattern); 0 where nothing went wrong
+}
+"""A message's hops: one row each, beside the row of `messages` that counts it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RejectedLine:
     """One line that was not kept, and why."""
@@ -89,11 +111,17 @@ class Batch:
     messages: pa.Table
     queue: pa.Table
     points: pa.Table
+    durations: pa.Table | None = None
+    """MESSAGES_COLUMNS: latencies and queue times of messages that are counted elsewhere, as
+    histograms tell them; `count` is how many they stand for and adds nothing to the messages."""
+    hops: pa.Table | None = None
+    """HOPS_COLUMNS: one row for each of `messages`, in their order."""
 
     @property
     def row_count(self) -> int:
-        """Rows over the three tables."""
-        return int(self.messages.num_rows + self.queue.num_rows + self.points.num_rows)
+        """Rows that count: a hop is counted by its row of `messages`."""
+        counted = (self.messages, self.queue, self.points, self.durations)
+        return sum(int(table.num_rows) for table in counted if table is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +130,8 @@ class Parsed:
 
     batch: Batch
     line_count: int
-    """Lines with content, good or bad: no comments, no blank ones."""
+    """Lines with content, good or bad: no comments, no blank ones. In other formats what their
+    senders count: data points, samples, hops."""
     rejected_count: int
     rejected: list[RejectedLine] = field(default_factory=list)
     """The first 100 of the rejected lines, in order."""

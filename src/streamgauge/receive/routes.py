@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from streamgauge.model.clock import Clock
-from streamgauge.receive.gates import Gates, gates_of
 from streamgauge.receive.influx.answers import Version1, Version2
 from streamgauge.receive.influx.ping import options, ping
 from streamgauge.receive.influx.questions import ask_v1, ask_v2
-from streamgauge.receive.influx.writing import Workshop, WriteEndpoint
-from streamgauge.receive.limits import ReceiveLimits
-from streamgauge.receive.ports import Sink
+from streamgauge.receive.influx.writing import WriteEndpoint
+from streamgauge.receive.workshop import Workshop
 
 
-def routes(
-    sink: Sink, clock: Clock, limits: ReceiveLimits, gates: Gates | None = None
-) -> list[Route]:
-    """The routes of receiving: `/write`, `/api/v2/write`, `/ping`.
-
-    Args:
-        sink: where what was understood goes; called in worker threads.
-        clock: tells when a body came.
-        limits: how much is taken.
-        gates: guard, quotas and ledger; new ones unless given.
-    """
-    workshop = Workshop(sink, limits, gates or gates_of(clock, limits))
+def routes(workshop: Workshop) -> list[Route]:
+    """The routes of receiving: `/write`, `/api/v2/write`, `/ping`."""
     write_v1 = WriteEndpoint(workshop, Version1(), ask_v1)
     write_v2 = WriteEndpoint(workshop, Version2(), ask_v2)
     return [

@@ -9,7 +9,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from streamgauge.model.batch import MESSAGES_COLUMNS, POINTS_COLUMNS, QUEUE_COLUMNS
+from streamgauge.model.batch import (
+    HOPS_COLUMNS,
+    MESSAGES_COLUMNS,
+    POINTS_COLUMNS,
+    QUEUE_COLUMNS,
+)
 
 TAG = pa.dictionary(pa.int32(), pa.string())
 
@@ -17,6 +22,7 @@ _TYPES = {
     "int64": (pa.int64(), False),
     "uint64": (pa.uint64(), False),
     "float64?": (pa.float64(), True),
+    "string": (pa.string(), False),
     "string?": (pa.string(), True),
     "tag": (TAG, False),
 }
@@ -29,6 +35,7 @@ def _schema(columns: Mapping[str, str]) -> pa.Schema:
 MESSAGES_SCHEMA: pa.Schema = _schema(MESSAGES_COLUMNS)
 QUEUE_SCHEMA: pa.Schema = _schema(QUEUE_COLUMNS)
 POINTS_SCHEMA: pa.Schema = _schema(POINTS_COLUMNS)
+HOPS_SCHEMA: pa.Schema = _schema(HOPS_COLUMNS)
 
 NO_MESSAGES: pa.Table = MESSAGES_SCHEMA.empty_table()
 NO_QUEUE: pa.Table = QUEUE_SCHEMA.empty_table()

@@ -1,0 +1,49 @@
+"""Everything that gathers beside the HTTP routes: listeners and collectors, each a loop of its own.
+
+They begin once the store takes bodies and end before it is closed. One that fails ends nothing but
+itself: it is expected to go on by itself and to say in its health why it cannot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from streamgauge.app.configuration import Configuration
+from streamgauge.receive.intake import Intake
+
+log = structlog.get_logger()
+
+
+class Gatherer(Protocol):
+    """One way in."""
+
+    name: str
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Gather until `stop`."""
+        ...
+
+
+def gatherers(configuration: Configuration, intake: Intake) -> list[Gatherer]:
+    """What is configured."""
+    del configuration, intake
+    return []
+
+
+async def gather(ways: Sequence[Gatherer], stop: asyncio.Event) -> None:
+    """Run all of them until `stop`."""
+    async with asyncio.TaskGroup() as group:
+        for way in ways:
+            group.create_task(_run(way, stop), name=way.name)
+
+
+async def _run(way: Gatherer, stop: asyncio.Event) -> None:
+    try:
+        await way.run(stop)
+    except Exception as error:  # a mistake of ours must not end the others
+        why = f"{type(error).__name__}: {error}"
+        log.error("no longer gathers", way=way.name, reason=why)  # noqa: TRY400

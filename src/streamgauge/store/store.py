@@ -15,6 +15,7 @@ from streamgauge.model.batch import Parsed
 from streamgauge.model.clock import Clock
 from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta, History
+from streamgauge.model.journeys import ErrorGroup, Journey
 from streamgauge.model.refusal import RefusedLine
 from streamgauge.model.stored import StoredCount
 from streamgauge.model.usage import StoreUsage, TenantUsage
@@ -189,6 +190,24 @@ class Store:
     def refused_lines(self, tenant: str | None, since_s: float, limit: int) -> list[RefusedLine]:
         """See `queries.refused_lines`."""
         return queries.refused_lines(self._parts.asked(), tenant, since_s, limit)
+
+    def journey(self, message_id: str, tenant: str | None = None) -> Journey | None:
+        """What a message went through; None: nothing is known of it.
+
+        Args:
+            message_id: As its sender named it.
+            tenant: Whose; None: anybody's.
+
+        Raises:
+            StoreError: the engine refused.
+        """
+        return queries.journey(self._parts.asked(), message_id, tenant)
+
+    def errors(
+        self, from_s: float, to_s: float, sort: str, limit: int, filters: Filters
+    ) -> list[ErrorGroup]:
+        """See `queries.errors`."""
+        return queries.errors(self._parts.asked(), from_s, to_s, sort, limit, filters)
 
     def lag(self) -> Lag:
         """What is acknowledged and not yet queryable."""

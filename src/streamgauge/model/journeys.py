@@ -39,7 +39,7 @@ class Journey:
     hops: tuple[Hop, ...]
     """By time, then by the order of stages; of an id that several customers use, those of all."""
     is_complete: bool
-    """False: hops of it may be gone, since only a share of what old messages went through is kept."""
+    """False: hops of it may be gone, since of old ones only a share is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class ErrorGroup:
     """Errors that are alike: same integration, same reason, same text but for what varies."""
 
     fingerprint: str
-    """16 hexadecimal digits; empty: the errors of (integration, reason) that came without a text."""
+    """16 hexadecimal digits; empty: errors of (integration, reason) that came without a text."""
     integration: str
     reason: str
     pattern: str

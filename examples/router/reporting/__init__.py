@@ -1,0 +1,52 @@
+"""The seam between the router and what it reports by: one Protocol, an implementation a module.
+
+`by_client` uses `streamgauge.client`. Whatever is behind it, the router's own code stays the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from examples.router.queues import Depth
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """What happened to one message at one step of its way."""
+
+    tenant: str
+    source: str
+    stage: str
+    """`received`, `processed` or `delivered`."""
+    outcome: str
+    """`ok`, `error`, `retried`, `filtered` or `expired`."""
+    integration: str = ""
+    """Empty before messages are routed."""
+    reason: str = ""
+    size_bytes: int = 0
+    latency_s: float | None = None
+    """Since the message's first stamp; None where it has not arrived."""
+    wait_s: float | None = None
+    """In the queue."""
+    message_id: str = ""
+
+
+class Reporting(Protocol):
+    """How the router says what happens. Nothing here blocks or raises, but for `close`."""
+
+    def message(self, hop: Hop) -> None:
+        """One message came to an outcome at a stage."""
+        ...
+
+    def queue(self, name: str, depth: Depth) -> None:
+        """How full the queue of an integration is now; told once every interval."""
+        ...
+
+    def dead_letters(self, count: int) -> None:
+        """Messages that wait for people, not for a worker: no queue's backlog."""
+        ...
+
+    def close(self, within_s: float) -> None:
+        """Send what is counted, for so long at most. Blocks: call it in a thread."""
+        ...

@@ -52,6 +52,10 @@ class Numbers:
     """When a cumulative series began to count; 0: not told."""
     value: Floats = field(default_factory=lambda: np.zeros(0))
     """Never a marker of staleness: decoders leave those out."""
+    ended: Codes = field(default_factory=lambda: np.zeros(0, np.int32))
+    """[n_ended] index into `series` of those whose sender says that they go no further."""
+    ended_ns: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """[n_ended] from when on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import structlog
 
 from streamgauge.app.configuration import Configuration
 from streamgauge.receive.intake import Intake
+from streamgauge.receive.meaning.metering import Metering
 
 log = structlog.get_logger()
 
@@ -28,9 +29,9 @@ class Gatherer(Protocol):
         ...
 
 
-def gatherers(configuration: Configuration, intake: Intake) -> list[Gatherer]:
+def gatherers(configuration: Configuration, intake: Intake, metering: Metering) -> list[Gatherer]:
     """What is configured."""
-    del configuration, intake
+    del configuration, intake, metering
     return []
 
 

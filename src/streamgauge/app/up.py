@@ -54,6 +54,7 @@ from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.page.delivery import Delivery
 from streamgauge.page.notifiers.build import build_notifier
 from streamgauge.receive.intake import Intake
+from streamgauge.receive.meaning.metering import Metering
 from streamgauge.receive.routes import routes
 from streamgauge.receive.workshop import Workshop
 from streamgauge.state.sharing import Shared
@@ -80,6 +81,7 @@ class Parts:
     watch: Watch
     clock: Clock
     intake: Intake
+    metering: Metering
     keepers: tuple[KnownSeries, KeptRefusals]
     governor: Governor
     control: Control
@@ -127,6 +129,7 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
         for keeper in keepers:
             stack.callback(keeper.save)
         watch = _watch(configuration, store, state, clock, shared, governor)
+        intake = Intake(store, gates)
         control = Control(folder, port, store, configuration)
         stack.callback(control.close)
         parts = Parts(
@@ -137,7 +140,8 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
             state=state,
             watch=watch,
             clock=clock,
-            intake=Intake(store, gates),
+            intake=intake,
+            metering=Metering(intake, wiring.meaning(configuration)),
             keepers=keepers,
             governor=governor,
             control=control,
@@ -218,7 +222,7 @@ async def _loop(
 async def _gather(configuration: Configuration, parts: Parts, stop: asyncio.Event) -> None:
     """What comes in beside the routes, until `stop`."""
     if parts.roles.receives:
-        await gather(gatherers(configuration, parts.intake), stop)
+        await gather(gatherers(configuration, parts.intake, parts.metering), stop)
 
 
 async def _decide(parts: Parts, delivery: Delivery, stop: asyncio.Event) -> None:
@@ -265,7 +269,7 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     )
     receiving = elsewhere_routes()
     if parts.roles.receives:
-        receiving = routes(Workshop(parts.intake, limits))
+        receiving = routes(Workshop(parts.intake, limits), parts.metering)
     receiving = [*receiving, *parts.control.routes()]
     sources = Sources(parts.store, parts.state, operations, parts.clock)
     application: ASGIApp = (

@@ -34,6 +34,7 @@ from streamgauge.page.notifiers.webhook import WebhookSettings
 from streamgauge.page.routing import Recipient, Router
 from streamgauge.receive.gates import Gates, gates_of
 from streamgauge.receive.limits import ReceiveLimits
+from streamgauge.receive.meaning.metering import MeaningSettings
 from streamgauge.receive.quotas import QuotaSettings, TenantLimits
 from streamgauge.store import StoreSettings
 from streamgauge.store.engine.address import embedded_path, is_embedded, server_address
@@ -156,6 +157,11 @@ def receive_limits(configuration: Configuration) -> ReceiveLimits:
 def gates(configuration: Configuration, clock: Clock) -> Gates:
     """What stands between a body and the store."""
     return gates_of(clock, receive_limits(configuration), quotas(configuration))
+
+
+def meaning(configuration: Configuration) -> MeaningSettings:
+    """How metrics are understood."""
+    return MeaningSettings(data_folder(configuration) / "counters", configuration.store.fsync)
 
 
 def quotas(configuration: Configuration) -> QuotaSettings:

@@ -8,11 +8,18 @@ from streamgauge.receive.influx.answers import Version1, Version2
 from streamgauge.receive.influx.ping import options, ping
 from streamgauge.receive.influx.questions import ask_v1, ask_v2
 from streamgauge.receive.influx.writing import WriteEndpoint
+from streamgauge.receive.meaning.metering import Metering
 from streamgauge.receive.workshop import Workshop
 
 
-def routes(workshop: Workshop) -> list[Route]:
-    """The routes of receiving: `/write`, `/api/v2/write`, `/ping`."""
+def routes(workshop: Workshop, metering: Metering | None = None) -> list[Route]:
+    """The routes of receiving: `/write`, `/api/v2/write`, `/ping`.
+
+    Args:
+        workshop: what all of them share.
+        metering: takes bodies of metrics; without it, one that remembers nothing over restarts.
+    """
+    metering = metering or Metering(workshop.intake)
     write_v1 = WriteEndpoint(workshop, Version1(), ask_v1)
     write_v2 = WriteEndpoint(workshop, Version2(), ask_v2)
     return [

@@ -1,0 +1,1 @@
+"""What metrics mean: names, maps, counters and histograms become rows of messages and queues."""

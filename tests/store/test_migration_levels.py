@@ -122,6 +122,7 @@ def test_parts_are_split_as_retention_drops_them(engine: Engine) -> None:
     )
     assert [row["k"] for row in keys] == [
         "day, 360",
+        "hour, 168",
         "hour, 720",
         "minute, 10080",
         "time_ns, 86400000000000",

@@ -42,6 +42,27 @@ QUEUES_COLUMNS: dict[str, str] = {
 }
 
 
+ROUTERS_COLUMNS: dict[str, str] = {
+    "minute": "int64",
+    "router": "tag",
+    "tenant": "tag",  # the flow's five tags; all empty: a sign of life that is no message
+    "source": "tag",
+    "integration": "tag",
+    "pipeline": "tag",
+    "stage": "tag",
+    "count": "uint64",  # messages to add to that minute
+    "last_ns": "int64",
+}
+"""What came through each router that is named; see `store.rollup.routerrollup`."""
+
+ROUTER_HOURS_COLUMNS: dict[str, str] = {
+    "hour": "int64",
+    **{name: kind for name, kind in ROUTERS_COLUMNS.items() if kind == "tag"},
+    "count": "uint64",
+    "minutes": "uint64",  # a bit for each minute of the hour
+    "last_ns": "int64",
+}
+
 HOURS_COLUMNS: dict[str, str] = {
     "hour": "int64",  # hours since the epoch (event time)
     "tenant": "tag",
@@ -64,6 +85,8 @@ class Delta:
     queues: pa.Table
     newest_ns: int
     """Newest time stamp stored from anyone, any measurement; 0 when there was none."""
+    routers: pa.Table | None = None
+    """ROUTERS_COLUMNS; None: nothing is known of routers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +101,8 @@ class History:
     seen_minutes: pa.Array
     """int64, ascending: every minute of the range (hours and recent) in which anyone's line is
     stamped, of any measurement."""
+    routers: pa.Table | None = None
+    """ROUTER_HOURS_COLUMNS of the last day, oldest first; None: nothing is known of routers."""
 
 
 class Feed(Protocol):

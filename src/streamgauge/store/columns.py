@@ -6,7 +6,13 @@ import numpy as np
 import pyarrow as pa
 
 from streamgauge.model.batch import MESSAGES_COLUMNS, POINTS_COLUMNS, QUEUE_COLUMNS
-from streamgauge.model.feed import HOURS_COLUMNS, MINUTES_COLUMNS, QUEUES_COLUMNS
+from streamgauge.model.feed import (
+    HOURS_COLUMNS,
+    MINUTES_COLUMNS,
+    QUEUES_COLUMNS,
+    ROUTER_HOURS_COLUMNS,
+    ROUTERS_COLUMNS,
+)
 
 TAG = pa.dictionary(pa.int32(), pa.string())
 """A tag column: few distinct strings, many rows."""
@@ -45,6 +51,8 @@ REJECTED = schema_of(REJECTED_COLUMNS)
 MINUTES = schema_of(MINUTES_COLUMNS)
 QUEUES = schema_of(QUEUES_COLUMNS)
 HOURS = schema_of(HOURS_COLUMNS)
+ROUTERS = schema_of(ROUTERS_COLUMNS)
+ROUTER_HOURS = schema_of(ROUTER_HOURS_COLUMNS)
 
 NO_REJECTED = REJECTED.empty_table()
 

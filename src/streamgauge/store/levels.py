@@ -46,6 +46,8 @@ FAMILIES = (MESSAGES, QUEUES, POINTS)
 RAW_TABLES = ("messages", "queue", "points", "rejected")
 PLATFORM = "platform_minute"
 """Minutes of all flows together, for questions about the platform."""
+ROUTERS = "router_hour"
+"""Which router each flow's messages came through."""
 TABLES = {level: tuple(family.table(level) for family in FAMILIES) for level in LEVELS}
 TABLES[MINUTE] += (PLATFORM,)
 PENDING_TABLES = frozenset((*TABLES[HOUR], *TABLES[DAY]))

@@ -10,8 +10,19 @@ from dataclasses import dataclass
 
 from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import KeptFrom
-from streamgauge.store.levels import DAY, HOUR, LEVELS, MINUTE, NS_A_SECOND, RAW_TABLES, TABLES
+from streamgauge.store.levels import (
+    DAY,
+    HOUR,
+    LEVELS,
+    MINUTE,
+    NS_A_SECOND,
+    RAW_TABLES,
+    ROUTERS,
+    TABLES,
+)
 
+ROUTERS_S = 2 * 86_400.0
+"""Detection asks for a day of them."""
 _DIVISION = re.compile(r"intDiv\((\w+), (\d+)\)")
 _UNITS_NS = {"time_ns": 1} | {level.name: level.unit_ns for level in LEVELS}
 """What a column by which a table is split counts in."""
@@ -31,7 +42,7 @@ class Retention:
         minute_s = max(self.raw_s, self.minute_s)
         hour_s = max(minute_s, self.hour_s)
         levels = {MINUTE: minute_s, HOUR: hour_s, DAY: max(hour_s, self.day_s)}
-        kept = dict.fromkeys(RAW_TABLES, self.raw_s)
+        kept = dict.fromkeys(RAW_TABLES, self.raw_s) | {ROUTERS: ROUTERS_S}
         return kept | {name: kept_s for level, kept_s in levels.items() for name in TABLES[level]}
 
 

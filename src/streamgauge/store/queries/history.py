@@ -15,10 +15,12 @@ from streamgauge.store.queries.pieces import cut
 from streamgauge.store.queries.seen import seen_minutes
 from streamgauge.store.queries.span import Span
 from streamgauge.store.rollup.queuerollup import LAST_FIELDS
+from streamgauge.store.rollup.routerrollup import ROUTER_KEY
 from streamgauge.store.writer.feed import summed_minutes
 
 HISTORY_MINUTES = 35 * 24 * 60
 RECENT_MINUTES = 48 * 60
+ROUTER_HOURS = 24
 PIECE_MINUTES = 4 * 60
 """Read and summed at once: of a hundred thousand rows an hour, sums of two days took 2 GB."""
 _HOURS = {
@@ -46,7 +48,20 @@ def history(engine: Engine, known: Known, until_s: float) -> History:
         recent=minutes_between(engine, recent_from, end),
         recent_from_minute=recent_from,
         seen_minutes=pa.array(seen, pa.int64()),
+        routers=_router_hours(engine, end),
     )
+
+
+def _router_hours(engine: Engine, end: int) -> pa.Table:
+    keys = ", ".join(("hour", *ROUTER_KEY))
+    rows = engine.query(
+        f"SELECT {keys}, sum(count) AS count, groupBitOr(minutes) AS minutes, "
+        "max(last_ns) AS last_ns FROM router_hour "
+        "WHERE hour >= {first:Int64} AND hour * 60 < {end:Int64} "
+        f"GROUP BY {keys} ORDER BY hour {_AS_CODES}",
+        {"first": end // 60 - ROUTER_HOURS, "end": end},
+    )
+    return columns.conform(rows, columns.ROUTER_HOURS)
 
 
 def minutes_between(engine: Engine, first: int, end: int) -> Delta:

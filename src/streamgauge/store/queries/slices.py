@@ -14,6 +14,7 @@ from streamgauge.store.engine.engine import Engine
 from streamgauge.store.levels import NS_A_SECOND
 from streamgauge.store.queries.span import to_ns
 from streamgauge.store.rollup.queuerollup import LAST_FIELDS
+from streamgauge.store.rollup.routerrollup import ROUTER_KEY, ROUTER_TAG
 
 ROWS_HELD = 100_000
 MAX_STRIDE_HOURS = 48
@@ -21,6 +22,7 @@ MAX_STRIDE_HOURS = 48
 _WHERE = "WHERE time_ns >= {low:Int64} AND time_ns < {high:Int64}"
 _PATIENTLY = "SETTINGS max_execution_time = 300"
 _MINUTE = "intDiv(time_ns, 60000000000) AS minute"
+_IN_SQL = ROUTER_TAG.replace("\\", "\\\\")
 
 
 def replay_slices(
@@ -71,9 +73,11 @@ def _ticks(
     bounds = {"low": low, "high": high, "start": start_ns, "tick": tick_ns}
     minutes = engine.query(_minutes_sql(), bounds)
     queues = engine.query(_queues_sql(), bounds)
+    routers = engine.query(_routers_sql(), bounds)
     newest = engine.query(_newest_sql(), bounds)
     minute_rows = columns.conform(minutes, columns.MINUTES)
     queue_rows = columns.conform(queues, columns.QUEUES)
+    router_rows = columns.conform(routers, columns.ROUTERS)
     ticks = newest.column("tick").to_numpy()
     newest_ns = newest.column("newest_ns").to_numpy()
     for tick, newest_in_tick in zip(ticks, newest_ns, strict=True):
@@ -81,6 +85,7 @@ def _ticks(
             minutes=_part(minute_rows, minutes, tick),
             queues=_part(queue_rows, queues, tick),
             newest_ns=int(newest_in_tick),
+            routers=_part(router_rows, routers, tick),
         )
         yield (start_ns + (int(tick) + 1) * tick_ns) / NS_A_SECOND, delta
 
@@ -101,7 +106,8 @@ def _minutes_sql() -> str:
     return (
         f"SELECT {_tick()}, {_MINUTE}, {tags}, sum(count) AS count, "
         "min(time_ns) AS first_ns, max(time_ns) AS last_ns "
-        f"FROM messages {_WHERE} GROUP BY {keys} ORDER BY tick, minute {_PATIENTLY}"
+        f"FROM messages {_WHERE} AND weight = 0 "
+        f"GROUP BY {keys} ORDER BY tick, minute {_PATIENTLY}"
     )
 
 
@@ -112,6 +118,26 @@ def _queues_sql() -> str:
     return (
         f"SELECT {_tick()}, {_MINUTE}, {tags}, {lasts}, max(time_ns) AS last_ns "
         f"FROM queue {_WHERE} GROUP BY {keys} ORDER BY tick, minute {_PATIENTLY}"
+    )
+
+
+def _routers_sql() -> str:
+    keys = ", ".join(("tick", "minute", *ROUTER_KEY))
+    tags, no_flow = ", ".join(columns.FLOW_KEY), ", ".join(f"'' AS {n}" for n in columns.FLOW_KEY)
+    found = f"replaceRegexpAll(extract(tags, '{_IN_SQL}'), '\\\\\\\\([,= ])', '\\\\1')"
+    rows = " UNION ALL ".join(
+        (
+            f"SELECT {_tick()}, {_MINUTE}, toString(router) AS router, {tags}, count, time_ns "
+            f"FROM messages {_WHERE} AND router != '' AND outcome != 'retried'",
+            f"SELECT {_tick()}, {_MINUTE}, toString(router) AS router, {no_flow}, 0, time_ns "
+            f"FROM queue {_WHERE} AND router != ''",
+            f"SELECT {_tick()}, {_MINUTE}, {found} AS router, {no_flow}, 0, time_ns "
+            f"FROM points {_WHERE} AND router != ''",
+        )
+    )
+    return (
+        f"SELECT {keys}, sum(count) AS count, max(time_ns) AS last_ns FROM ({rows}) "
+        f"GROUP BY {keys} ORDER BY tick, minute {_PATIENTLY}"
     )
 
 

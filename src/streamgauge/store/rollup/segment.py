@@ -14,6 +14,7 @@ from streamgauge.store.rollup.pointrollup import point_minute_rows
 from streamgauge.store.rollup.queuerollup import queue_delta_rows, queue_minute_rows
 from streamgauge.store.rollup.rawrows import order_messages, raw_rows
 from streamgauge.store.rollup.rollup import last_seen_rows, minute_rows, platform_rows, seen_rows
+from streamgauge.store.rollup.routerrollup import router_hours, router_rows
 
 ROWS_BITS = 24
 """Rows of a body are numbered within its sequence number: the later line of a body wins."""
@@ -55,10 +56,13 @@ def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
         queues = queue_delta_rows(tables["queue_minute"])
     tables["point_minute"] = point_minute_rows(points, queue)
     tables["seen_minute"] = seen
+    routers = router_rows(ordered, queue, points)
+    if routers.num_rows:
+        tables["router_hour"] = router_hours(routers)
     newest_ns = int(seen.column("last_ns").to_numpy().max()) if seen.num_rows else 0
     return Segment(
         tables={name: table for name, table in tables.items() if table.num_rows},
-        delta=Delta(minutes=minutes, queues=queues, newest_ns=newest_ns),
+        delta=Delta(minutes=minutes, queues=queues, newest_ns=newest_ns, routers=routers),
         line_count=messages.num_rows + queue.num_rows + points.num_rows + rejected.num_rows,
     )
 

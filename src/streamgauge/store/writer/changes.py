@@ -45,6 +45,7 @@ class ChangeLog:
                 "newest_ns": pa.array([delta.newest_ns], pa.int64()),
                 "minutes": pa.array([_packed(delta.minutes)], pa.binary()),
                 "queues": pa.array([_packed(delta.queues)], pa.binary()),
+                "routers": pa.array([_packed_routers(delta)], pa.binary()),
             }
         )
 
@@ -160,14 +161,21 @@ def _read(engine: Engine, tokens: list[str], since_ms: int) -> Delta:
     if not tokens:
         return merge([])
     answer = engine.query(
-        "SELECT newest_ns, minutes, queues FROM changes WHERE inserted_ms >= {since:Int64} "
-        "AND token IN {tokens:Array(String)} "
+        "SELECT newest_ns, minutes, queues, routers FROM changes "
+        "WHERE inserted_ms >= {since:Int64} AND token IN {tokens:Array(String)} "
         "ORDER BY inserted_ms, run, number LIMIT 1 BY token",
         {"since": since_ms, "tokens": tokens},
     )
-    minutes, queues = (_unpacked(answer.column(name)) for name in ("minutes", "queues"))
+    minutes, queues, routers = (
+        _unpacked(answer.column(name)) for name in ("minutes", "queues", "routers")
+    )
     newest = answer.column("newest_ns").to_pylist()
-    return merge([Delta(*parts) for parts in zip(minutes, queues, newest, strict=True)])
+    return merge([Delta(*parts) for parts in zip(minutes, queues, newest, routers, strict=True)])
+
+
+def _packed_routers(delta: Delta) -> bytes:
+    """Nothing where none is named, as in rows of former versions."""
+    return _packed(delta.routers) if delta.routers is not None and delta.routers.num_rows else b""
 
 
 def _packed(table: pa.Table) -> bytes:
@@ -177,7 +185,7 @@ def _packed(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _unpacked(column: pa.ChunkedArray) -> list[pa.Table]:
+def _unpacked(column: pa.ChunkedArray) -> list[pa.Table | None]:
     """The engine calls every string text: its bytes are taken as they are."""
     streams = column.cast(pa.binary()).to_pylist()
-    return [pa.ipc.open_stream(stream).read_all() for stream in streams]
+    return [pa.ipc.open_stream(stream).read_all() if stream else None for stream in streams]

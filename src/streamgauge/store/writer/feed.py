@@ -10,10 +10,16 @@ import pyarrow as pa
 
 from streamgauge.model.feed import Delta
 from streamgauge.store import columns
-from streamgauge.store.rollup.grouping import key_of, take_tags
+from streamgauge.store.rollup.grouping import grouped, key_of, take_tags
 from streamgauge.store.rollup.queuerollup import LAST_FIELDS
+from streamgauge.store.rollup.routerrollup import ROUTER_KEY
 
-EMPTY = Delta(columns.MINUTES.empty_table(), columns.QUEUES.empty_table(), newest_ns=0)
+EMPTY = Delta(
+    columns.MINUTES.empty_table(),
+    columns.QUEUES.empty_table(),
+    newest_ns=0,
+    routers=columns.ROUTERS.empty_table(),
+)
 
 
 class FeedBuffer:
@@ -32,7 +38,7 @@ class FeedBuffer:
             if self._has_overflowed:
                 return
             self._deltas.append(delta)
-            self._rows += delta.minutes.num_rows + delta.queues.num_rows
+            self._rows += _row_count(delta)
             if self._rows > self._max_rows:
                 self._compact()
             if self._rows > self._max_rows:
@@ -59,7 +65,12 @@ class FeedBuffer:
     def _compact(self) -> None:
         merged = merge(self._deltas)
         self._deltas = [merged]
-        self._rows = merged.minutes.num_rows + merged.queues.num_rows
+        self._rows = _row_count(merged)
+
+
+def _row_count(delta: Delta) -> int:
+    tables = (delta.minutes, delta.queues, delta.routers)
+    return sum(int(table.num_rows) for table in tables if table is not None)
 
 
 def merge(deltas: list[Delta]) -> Delta:
@@ -72,6 +83,9 @@ def merge(deltas: list[Delta]) -> Delta:
         minutes=summed_minutes(_joined([d.minutes for d in deltas], columns.MINUTES)),
         queues=_merged_queues(_joined([d.queues for d in deltas], columns.QUEUES)),
         newest_ns=max(delta.newest_ns for delta in deltas),
+        routers=_summed_routers(
+            _joined([d.routers for d in deltas if d.routers is not None], columns.ROUTERS)
+        ),
     )
 
 
@@ -134,3 +148,20 @@ def _merged_queues(rows: pa.Table) -> pa.Table:
             "last_ns": sums["last_ns"].to_numpy(),
         }
     ).cast(columns.QUEUES)
+
+
+def _summed_routers(rows: pa.Table) -> pa.Table:
+    """Joined rows in ROUTERS_COLUMNS, summed to one a router, flow and minute."""
+    if not rows.num_rows:
+        return rows
+    key = key_of(rows, ROUTER_KEY, rows.column("minute").to_numpy())
+    order, starts, _ = grouped(key)
+    first = order[starts]
+    return pa.table(
+        {
+            "minute": rows.column("minute").to_numpy()[first],
+            **take_tags(rows, ROUTER_KEY, first),
+            "count": np.add.reduceat(rows.column("count").to_numpy()[order], starts),
+            "last_ns": np.maximum.reduceat(rows.column("last_ns").to_numpy()[order], starts),
+        }
+    ).cast(columns.ROUTERS)

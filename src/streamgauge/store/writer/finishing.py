@@ -30,7 +30,7 @@ from streamgauge.store.writer.setaside import ASIDE, SetAside
 
 FIRST, EXCHANGING = 1, 2
 """The schema that is written to, and the first migration that exchanges its tables."""
-_LATER_TABLES = ("platform_minute", "point_minute")
+_LATER_TABLES = ("platform_minute", "point_minute", "router_hour")
 
 
 def finish_begun(engine: Engine, journal: Journal, aside: SetAside) -> int:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from streamgauge.model.batch import MESSAGES_COLUMNS, POINTS_COLUMNS, QUEUE_COLUMNS
+from streamgauge.model.batch import (
+    HOPS_COLUMNS,
+    MESSAGES_COLUMNS,
+    POINTS_COLUMNS,
+    QUEUE_COLUMNS,
+)
 from streamgauge.model.feed import (
     HOURS_COLUMNS,
     MINUTES_COLUMNS,
@@ -47,6 +52,7 @@ def schema_of(columns: dict[str, str]) -> pa.Schema:
 MESSAGES = schema_of(MESSAGES_COLUMNS)
 QUEUE = schema_of(QUEUE_COLUMNS)
 POINTS = schema_of(POINTS_COLUMNS)
+HOPS = schema_of(HOPS_COLUMNS)
 REJECTED = schema_of(REJECTED_COLUMNS)
 MINUTES = schema_of(MINUTES_COLUMNS)
 QUEUES = schema_of(QUEUES_COLUMNS)
@@ -54,6 +60,8 @@ HOURS = schema_of(HOURS_COLUMNS)
 ROUTERS = schema_of(ROUTERS_COLUMNS)
 ROUTER_HOURS = schema_of(ROUTER_HOURS_COLUMNS)
 
+NO_MESSAGES = MESSAGES.empty_table()
+NO_HOPS = HOPS.empty_table()
 NO_REJECTED = REJECTED.empty_table()
 
 FLOW_KEY = ("tenant", "source", "integration", "pipeline", "stage")

@@ -48,7 +48,9 @@ PLATFORM = "platform_minute"
 """Minutes of all flows together, for questions about the platform."""
 ROUTERS = "router_hour"
 """Which router each flow's messages came through."""
+ERRORS = "error_minute"
+"""Errors that came with a text, by the minute."""
 TABLES = {level: tuple(family.table(level) for family in FAMILIES) for level in LEVELS}
-TABLES[MINUTE] += (PLATFORM,)
+TABLES[MINUTE] += (PLATFORM, ERRORS)
 PENDING_TABLES = frozenset((*TABLES[HOUR], *TABLES[DAY]))
 """They are given rows that are not summed; the engine sums them as it inserts them."""

@@ -26,7 +26,13 @@ def body_of(parsed: Parsed, retry_key: bytes | None, received_at: float) -> Body
         rejected=_rejected_table(parsed, received_at),
         received_at=received_at,
         retry_key=digest(retry_key) if retry_key is not None else b"",
+        durations=_conformed(batch.durations, columns.NO_MESSAGES),
+        hops=_conformed(batch.hops, columns.NO_HOPS),
     )
+
+
+def _conformed(table: pa.Table | None, none: pa.Table) -> pa.Table:
+    return none if table is None else columns.conform(table, none.schema)
 
 
 def _rejected_table(parsed: Parsed, received_at: float) -> pa.Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import BinaryIO
 
@@ -22,7 +22,15 @@ HEADER = struct.Struct("<4sBQQII")
 """Magic, kind, number, second number, payload bytes, checksum of all that."""
 _TABLE = struct.Struct("<BI")
 _BODY = struct.Struct("<dI16s")
-_SCHEMAS = (columns.MESSAGES, columns.QUEUE, columns.POINTS, columns.REJECTED)
+_SCHEMAS = (
+    columns.MESSAGES,
+    columns.QUEUE,
+    columns.POINTS,
+    columns.REJECTED,
+    columns.MESSAGES,
+    columns.HOPS,
+)
+"""By the number of a table in a body; a body of a former version has the first four at most."""
 
 
 class Kind(IntEnum):
@@ -62,16 +70,20 @@ class Body:
     """Epoch seconds."""
     retry_key: bytes = b""
     """16 bytes, or none: the request cannot be known again."""
+    durations: pa.Table = field(default_factory=lambda: columns.NO_MESSAGES)
+    """See `model.batch.Batch`."""
+    hops: pa.Table = field(default_factory=lambda: columns.NO_HOPS)
 
     @property
-    def tables(self) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
-        """The four tables in the order of the journal."""
-        return self.messages, self.queue, self.points, self.rejected
+    def tables(self) -> tuple[pa.Table, ...]:
+        """All of them in the order of the journal."""
+        counted = (self.messages, self.queue, self.points, self.rejected)
+        return (*counted, self.durations, self.hops)
 
     @property
     def line_count(self) -> int:
-        """Rows to be inserted."""
-        return sum(table.num_rows for table in self.tables)
+        """Rows to be inserted; a hop is counted by its row of `messages`."""
+        return sum(table.num_rows for table in self.tables) - int(self.hops.num_rows)
 
 
 def frame(kind: Kind, number: int, second: int, payload: bytes | pa.Buffer) -> bytes:
@@ -149,5 +161,5 @@ def decode_body(payload: bytes) -> Body:
         at += _TABLE.size
         tables[number] = pa.ipc.open_stream(pa.py_buffer(view[at : at + size])).read_all()
         at += size
-    messages, queue, points, rejected = tables
-    return Body(messages, queue, points, rejected, received_at, key)
+    messages, queue, points, rejected, durations, hops = tables
+    return Body(messages, queue, points, rejected, received_at, key, durations, hops)

@@ -46,6 +46,8 @@ def flows(
 ) -> list[FlowRow]:
     """Rows per combination of `by`, also those that sent nothing in the range.
 
+    What only durations are known of (histograms beside a counter with other labels) is no row.
+
     With `stage` in `by`, a row counts what passed that stage (all but retried attempts), without
     it the ends of messages.
 
@@ -93,7 +95,7 @@ FROM (
     UNION ALL
     SELECT {keys}, 0, 0, 0, 0, max(last_ns), NULL FROM last_seen
     WHERE 1{conditions_of(filters)} GROUP BY {keys})
-GROUP BY {keys} ORDER BY {order}"""
+GROUP BY {keys} HAVING last_ns >= 0 ORDER BY {order}"""
 
 
 def _row_of(row: dict[str, Any], names: Sequence[str]) -> FlowRow:

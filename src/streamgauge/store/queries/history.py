@@ -28,6 +28,8 @@ _HOURS = {
     MINUTE: "intDiv(minute, 60) AS h, toUInt64(bitShiftLeft(1, minute % 60)) AS active",
 }
 """An hour's number and a bit for each minute of it that has a message."""
+_IS_COUNTED = "last_ns >= 0"
+"""Not of durations alone, see `rollup.durations`."""
 _PATIENTLY = "SETTINGS max_execution_time = 300"
 """Nobody waits for a page: it is asked once after a start."""
 _AS_CODES = f"{_PATIENTLY}, output_format_arrow_low_cardinality_as_dictionary = 1"
@@ -102,7 +104,7 @@ def _minutes(engine: Engine, first: int, end: int) -> pa.Table:
     keys = ", ".join(("minute", *columns.MINUTE_KEY))
     rows = engine.query(
         f"SELECT {keys}, count, first_ns, last_ns FROM minute "
-        f"WHERE minute >= {{first:Int64}} AND minute < {{end:Int64}} {_AS_CODES}",
+        f"WHERE minute >= {{first:Int64}} AND minute < {{end:Int64}} AND {_IS_COUNTED} {_AS_CODES}",
         {"first": first, "end": end},
     )
     return _summed(columns.conform(rows, columns.MINUTES))
@@ -123,7 +125,8 @@ def _hours(engine: Engine, known: Known, first: int, end: int) -> pa.Table:
     span = Span(first * NS_A_MINUTE, end * NS_A_MINUTE)
     rows = " UNION ALL ".join(
         f"SELECT {_HOURS[piece.level]}, {keys}, count, last_ns "
-        f"FROM {MESSAGES.table(piece.level)} WHERE {piece.condition(piece.level.name)}"
+        f"FROM {MESSAGES.table(piece.level)} "
+        f"WHERE {piece.condition(piece.level.name)} AND {_IS_COUNTED}"
         for piece in cut(span, NS_A_HOUR, MESSAGES, known)
         if piece.level is not None
     )

@@ -129,5 +129,5 @@ def _arrays(seconds: str, name: str) -> str:
     bucket = SQL_BUCKET.format(f"assumeNotNull({seconds})")
     return (
         f"if(isNull({seconds}), [], [{bucket}]) AS {name}_buckets, "
-        f"if(isNull({seconds}), [], [count]) AS {name}_weights"
+        f"if(isNull({seconds}), [], [if(weight = 0, count, weight)]) AS {name}_weights"
     )

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from streamgauge.store.levels import DAY, FAMILIES, HOUR, MESSAGES, MINUTE
+from streamgauge.store.rollup.durations import is_counted
 
 MINUTES_AN_HOUR = 60
 HOURS_A_DAY = 24
@@ -27,6 +28,7 @@ def hour_rows(minutes: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
             hours = rows.drop_columns([MINUTE.name])
             if family == MESSAGES:
                 bits = np.left_shift(np.uint64(1), (minute % MINUTES_AN_HOUR).astype(np.uint64))
+                bits = np.where(is_counted(rows), bits, np.uint64(0))
                 hours = hours.add_column(0, "minutes", pa.array(bits))
             made[family.table(HOUR)] = hours.add_column(
                 0, HOUR.name, pa.array(minute // MINUTES_AN_HOUR)

@@ -53,12 +53,12 @@ def _ranks(tags: pa.ChunkedArray) -> Ints:
     return found
 
 
-def raw_rows(messages: pa.Table) -> pa.Table:
-    """The columns of the raw table; joined rows."""
+def raw_rows(rows: pa.Table) -> pa.Table:
+    """The columns of the raw table; joined rows, of messages or of hops."""
     for name, stored in DURATIONS.items():
-        at = messages.schema.get_field_index(name)
-        messages = messages.set_column(at, stored, _nanoseconds(messages.column(at)))
-    return columns.narrowed(messages)
+        at = rows.schema.get_field_index(name)
+        rows = rows.set_column(at, stored, _nanoseconds(rows.column(at)))
+    return columns.narrowed(rows)
 
 
 def _nanoseconds(durations: pa.ChunkedArray) -> pa.Array:

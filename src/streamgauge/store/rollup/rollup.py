@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from streamgauge.store import columns
 from streamgauge.store.levels import NS_A_MINUTE
+from streamgauge.store.rollup.durations import spoken, weights_of
 from streamgauge.store.rollup.grouping import Ints, grouped, key_of, take_tags
 from streamgauge.store.rollup.histogram import bucket_of
 from streamgauge.store.rollup.rawrows import OrderedMessages
@@ -30,7 +31,8 @@ def minute_rows(messages: OrderedMessages) -> pa.Table:
     """`messages` summed by flow, outcome, reason and minute: table `minute`, in their order."""
     rows, starts = messages.rows, messages.starts
     time_ns = rows.column("time_ns").to_numpy()
-    count = rows.column("count").to_numpy()
+    count, weights = rows.column("count").to_numpy(), weights_of(rows)
+    first_ns, last_ns = spoken(rows)
     latency_s = rows.column("latency_s").to_numpy()
     queue_s = rows.column("queue_s").to_numpy()
     return pa.table(
@@ -39,12 +41,12 @@ def minute_rows(messages: OrderedMessages) -> pa.Table:
             **take_tags(rows, columns.MINUTE_KEY, starts),
             "count": np.add.reduceat(count, starts),
             "bytes": np.add.reduceat(rows.column("bytes").to_numpy(), starts),
-            "latency_hist": histograms(latency_s, starts, count),
-            "queue_hist": histograms(queue_s, starts, count),
+            "latency_hist": histograms(latency_s, starts, weights),
+            "queue_hist": histograms(queue_s, starts, weights),
             **_extremes("latency", latency_s, starts),
             **_extremes("queue", queue_s, starts),
-            "last_ns": np.maximum.reduceat(time_ns, starts),
-            "first_ns": np.minimum.reduceat(time_ns, starts),
+            "last_ns": np.maximum.reduceat(last_ns, starts),
+            "first_ns": np.minimum.reduceat(first_ns, starts),
         }
     )
 
@@ -132,7 +134,7 @@ def _dense_maps(
 
 
 def last_seen_rows(minutes: pa.Table) -> pa.Table:
-    """The first and newest time stamp of each flow in `minute_rows`: table `last_seen`."""
+    """The first and newest time stamp of each flow of counted rows: table `last_seen`."""
     key = key_of(minutes, columns.FLOW_KEY)
     frame = pl.DataFrame(
         {

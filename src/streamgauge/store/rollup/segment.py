@@ -10,6 +10,8 @@ import pyarrow as pa
 from streamgauge.model.feed import Delta
 from streamgauge.store import columns
 from streamgauge.store.journal.records import Body
+from streamgauge.store.rollup.durations import counted, with_durations
+from streamgauge.store.rollup.hoprows import hop_tables
 from streamgauge.store.rollup.pointrollup import point_minute_rows
 from streamgauge.store.rollup.queuerollup import queue_delta_rows, queue_minute_rows
 from streamgauge.store.rollup.rawrows import order_messages, raw_rows
@@ -32,10 +34,12 @@ class Segment:
 def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
     """Join bodies (with their sequence numbers); the same bodies give the same segment."""
     joined = columns.join([body.messages for _, body in bodies], columns.MESSAGES)
-    ordered = order_messages(joined)
+    durations = columns.join([body.durations for _, body in bodies], columns.MESSAGES)
+    ordered = order_messages(with_durations(joined, durations))
     messages = ordered.rows
     queue = _numbered([(seq, body.queue) for seq, body in bodies], columns.QUEUE)
     points = _numbered([(seq, body.points) for seq, body in bodies], columns.POINTS)
+    hops = _numbered([(seq, body.hops) for seq, body in bodies], columns.HOPS)
     rejected = _batched([(seq, body.rejected) for seq, body in bodies])
     seen = seen_rows(messages, queue, points)
     tables = {
@@ -49,12 +53,14 @@ def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
         summed = minute_rows(ordered)
         tables["minute"] = summed
         tables["platform_minute"] = platform_rows(summed)
-        tables["last_seen"] = last_seen_rows(summed)
-        minutes = summed.select(columns.MINUTES.names).cast(columns.MINUTES)
+        told = counted(summed)
+        tables["last_seen"] = last_seen_rows(told)
+        minutes = told.select(columns.MINUTES.names).cast(columns.MINUTES)
     if queue.num_rows:
         tables["queue_minute"] = queue_minute_rows(queue)
         queues = queue_delta_rows(tables["queue_minute"])
     tables["point_minute"] = point_minute_rows(points, queue)
+    tables |= hop_tables(hops, [body for _, body in bodies])
     tables["seen_minute"] = seen
     routers = router_rows(ordered, queue, points)
     if routers.num_rows:

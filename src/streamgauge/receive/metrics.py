@@ -47,6 +47,11 @@ DUPLICATES = Counter(
     ["path"],
     registry=REGISTRY,
 )
+EXEMPLARS = Counter(
+    "streamgauge_receive_exemplars_total",
+    "Exemplars that came with samples; they are not kept.",
+    registry=REGISTRY,
+)
 IN_FLIGHT = Gauge(
     "streamgauge_receive_in_flight_bytes",
     "Bytes of bodies being read or waiting for a parser.",

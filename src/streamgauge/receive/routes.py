@@ -9,11 +9,12 @@ from streamgauge.receive.influx.ping import options, ping
 from streamgauge.receive.influx.questions import ask_v1, ask_v2
 from streamgauge.receive.influx.writing import WriteEndpoint
 from streamgauge.receive.meaning.metering import Metering
+from streamgauge.receive.prometheus.writing import RemoteWriteEndpoint
 from streamgauge.receive.workshop import Workshop
 
 
 def routes(workshop: Workshop, metering: Metering | None = None) -> list[Route]:
-    """The routes of receiving: `/write`, `/api/v2/write`, `/ping`.
+    """The routes of receiving: `/write`, `/api/v2/write`, `/api/v1/write`, `/ping`.
 
     Args:
         workshop: what all of them share.
@@ -26,5 +27,6 @@ def routes(workshop: Workshop, metering: Metering | None = None) -> list[Route]:
         Route("/write", write_v1.answer, methods=["POST"]),
         Route("/write", options, methods=["OPTIONS"]),
         Route("/api/v2/write", write_v2.answer, methods=["POST"]),
+        Route("/api/v1/write", RemoteWriteEndpoint(workshop, metering).answer, methods=["POST"]),
         Route("/ping", ping, methods=["GET", "HEAD"]),
     ]

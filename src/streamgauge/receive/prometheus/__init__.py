@@ -1,0 +1,1 @@
+"""Prometheus: remote write as it comes in, and targets that are scraped."""

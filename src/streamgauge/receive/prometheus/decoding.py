@@ -1,0 +1,205 @@
+"""Remote write 1.0: the bytes of a `WriteRequest` → numbers and histograms.
+
+1. The protobuf library splits the body into its series, each still as bytes.
+2. A series with one sample, which is what Prometheus sends, is its labels' bytes, a tag, the
+   sample's length, and the sample. So what stands up to the tag is looked up as it is: where it is
+   known, and the length is that of all that is left, the rest can be nothing else than a sample of
+   that series.
+3. Every other series is taken apart by the library, and remembered.
+4. All samples are read at once.
+
+Source: https://prometheus.io/docs/specs/prw/remote_write_spec/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from streamgauge.model.batch import RejectedLine
+from streamgauge.model.errors import PayloadError
+from streamgauge.receive.measured import Measured, Numbers, Series
+from streamgauge.receive.prometheus import wire
+from streamgauge.receive.prometheus.forms import Families
+from streamgauge.receive.prometheus.joining import indexed, joined
+from streamgauge.receive.prometheus.known import MAX_BYTES, BadSeries, KnownSeries, check_size
+from streamgauge.receive.prometheus.native import (
+    BadHistogram,
+    HistogramMessage,
+    Native,
+    read_native,
+)
+from streamgauge.receive.prometheus.refusing import Refusals, nanoseconds, only, without_bad_stamps
+from streamgauge.receive.prometheus.samples import SAMPLE, ZERO, is_stale, read_samples
+
+_LABEL, _SAMPLE = b"\x0a", b"\x12"
+"""The tags of fields 1 and 2 of a `TimeSeries`."""
+_SAMPLE_ON = SAMPLE + 1
+_ZERO_ON = ZERO + 1
+"""With the length before it."""
+
+
+class MetadataMessage(Protocol):
+    """`wire.Metadata`: what is told of a family of metrics."""
+
+    type: int
+    family: bytes
+    unit: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A body as it was understood."""
+
+    measured: Measured
+    rejected: Sequence[RejectedLine] = ()
+    rejected_count: int = 0
+    exemplar_count: int = 0
+    """Exemplars, which are not kept."""
+
+
+class Decoder:
+    """Remembers series and types from body to body. Threads may share it."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._families = Families()
+        self._known = KnownSeries(self._families, max_bytes)
+        self._known_natives = KnownSeries(self._families, max_bytes)
+
+    def decode(self, plain: bytes, received_at_ns: int) -> Decoded:
+        """Read one body.
+
+        Args:
+            plain: without snappy.
+            received_at_ns: our clock, to refuse time stamps that are too far ahead of it.
+
+        Raises:
+            PayloadError: it is no `WriteRequest`, or cut off.
+        """
+        try:
+            request = wire.WriteRequest.FromString(plain)
+            if plain and not request.timeseries and not request.metadata:
+                raise PayloadError("remote write: no time series in it; is it of version 2.0?")
+            self._learn(request.metadata)
+            reading = _Reading(self._known, self._known_natives)
+            reading.read(request.timeseries)
+            return reading.decoded(received_at_ns)
+        except wire.DecodeError as error:
+            raise PayloadError(
+                "remote write: not a WriteRequest of protobuf, or cut off"
+            ) from error
+
+    def _learn(self, metadata: Sequence[MetadataMessage]) -> None:
+        told = [(_text(one.family), one.type, _text(one.unit)) for one in metadata]
+        if self._families.learn(told):
+            self._known.forget()
+            self._known_natives.forget()
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
+class _Reading:
+    """One body on its way."""
+
+    def __init__(self, known: KnownSeries, known_natives: KnownSeries) -> None:
+        self._known, self._known_natives = known, known_natives
+        self._series: list[Series] = []
+        self._bodies: list[bytes] = []
+        """[n_samples] beside the series of each."""
+        self._natives: list[tuple[Series, Native]] = []
+        self._refusals = Refusals()
+        self._exemplar_count = 0
+
+    def read(self, parts: Sequence[bytes]) -> None:
+        find = self._known.young().get
+        series, bodies = self._series.append, self._bodies.append
+        for part in parts:
+            found = find(part[:-_SAMPLE_ON])
+            if found is not None and part[-_SAMPLE_ON] == SAMPLE:
+                bodies(part[-SAMPLE:])
+                series(found)
+                continue
+            found = find(part[:-_ZERO_ON])
+            if found is not None and part[-_ZERO_ON] == ZERO:
+                bodies(part[-ZERO:])
+                series(found)
+            else:
+                self._take_apart(part)
+
+    def _take_apart(self, part: bytes) -> None:
+        message = wire.TimeSeries.FromString(part)
+        labels, samples = list(message.labels), list(message.samples)
+        self._exemplar_count += len(message.exemplars)
+        try:
+            series, key = self._series_of(labels)
+        except BadSeries as error:
+            count = len(samples) + len(message.histograms)
+            line = _text(b" ".join(labels[:20]))
+            self._refusals.add(line, str(error), error.reason, at=self._at, count=count)
+            return
+        self._series.extend([series] * len(samples))
+        self._bodies.extend(samples)
+        for histogram in message.histograms:
+            self._take_histogram(series, key, histogram)
+
+    @property
+    def _at(self) -> int:
+        return len(self._bodies) + self._refusals.count
+
+    def _series_of(self, labels: list[bytes]) -> tuple[Series, bytes]:
+        """The series, and what stands before a sample of it."""
+        check_size(labels)
+        key = _spelled(labels) + _SAMPLE
+        series = self._known.find(key)
+        if series is None:
+            series = self._known.read(labels)
+            self._known.add(key, series)
+        return series, key
+
+    def _take_histogram(self, series: Series, key: bytes, message: HistogramMessage) -> None:
+        try:
+            native = read_native(message)
+        except BadHistogram as error:
+            self._refusals.add(series.name, f"native histogram: {error}", at=self._at)
+            return
+        key += bytes((native.form,))
+        found = self._known_natives.find(key)
+        if found is None:
+            found = replace(series, form=native.form)
+            self._known_natives.add(key, found)
+        self._natives.append((found, native))
+
+    def decoded(self, received_at_ns: int) -> Decoded:
+        numbers = without_bad_stamps(self._numbers(), received_at_ns, self._refusals)
+        histograms = joined(self._natives, received_at_ns, self._refusals)
+        return Decoded(
+            Measured(numbers, histograms),
+            self._refusals.told,
+            self._refusals.count,
+            self._exemplar_count,
+        )
+
+    def _numbers(self) -> Numbers:
+        value, time_ms = read_samples(self._bodies)
+        series, of = indexed(self._series)
+        time_ns = nanoseconds(time_ms)
+        numbers = Numbers(series, of, time_ns, np.zeros(len(of), np.int64), value)
+        is_end = is_stale(value)
+        if not is_end.any():
+            return numbers
+        return replace(only(numbers, ~is_end), ended=of[is_end], ended_ns=time_ns[is_end])
+
+
+def _spelled(labels: list[bytes]) -> bytes:
+    return b"".join([_LABEL + _varint(len(label)) + label for label in labels])
+
+
+def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return bytes((number,))
+    return bytes((number & 0x7F | 0x80,)) + _varint(number >> 7)

@@ -15,8 +15,7 @@ import numpy as np
 import polars as pl
 from examples.router.fleet import PERIOD_S, SEED, VENDORS, Customer, daily_factor
 from examples.router.history_queues import MEAN_WAIT_S, QueueHistory
-from examples.router.lines import PIPELINE, Identity, tags
-from examples.router.reporter import STAMP_BEFORE_END_NS
+from examples.router.lines import PIPELINE, STAMP_BEFORE_END_NS, Identity, tags
 from numpy.typing import NDArray
 
 STEP_S = 60.0

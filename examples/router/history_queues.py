@@ -7,9 +7,8 @@ from itertools import accumulate
 
 import numpy as np
 from examples.router.fleet import VENDORS, Customer, daily_factor
-from examples.router.lines import Identity, queue_lines
+from examples.router.lines import STAMP_BEFORE_END_NS, Identity, queue_lines
 from examples.router.queues import Depth
-from examples.router.reporter import STAMP_BEFORE_END_NS
 from numpy.typing import NDArray
 
 MEAN_WAIT_S = 0.012

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from examples.router.clock import Clock
-from examples.router.ledger import Ledger
 from examples.router.message import Message
 from examples.router.queues import MessageQueue, QueueFull
+from examples.router.reporting import Hop, Reporting
 from examples.router.routes import Route, Routes
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,8 +23,10 @@ MAX_EVENTS = 5000
 class Ingest:
     """`POST /v1/events?source=web` with `X-Api-Key`, one event or a list of them."""
 
-    def __init__(self, routes: Routes, queue: MessageQueue, ledger: Ledger, clock: Clock) -> None:
-        self._routes, self._queue, self._ledger, self._clock = routes, queue, ledger, clock
+    def __init__(
+        self, routes: Routes, queue: MessageQueue, reporting: Reporting, clock: Clock
+    ) -> None:
+        self._routes, self._queue, self._reporting, self._clock = routes, queue, reporting, clock
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -52,23 +54,24 @@ class Ingest:
     async def _accept(self, route: Route, source: str, events: Sequence[Mapping[str, Any]]) -> None:
         now = self._clock.now()
         sizes = [len(json.dumps(one, separators=(",", ":"))) for one in events]
+        ids = [str(one.get("id") or uuid.uuid4()) for one in events]
         messages = [
-            self._message(route.tenant, source, integration, now, size, event)
-            for event, size in zip(events, sizes, strict=True)
+            Message(message_id, route.tenant, source, integration, now, now, size, event)
+            for event, size, message_id in zip(events, sizes, ids, strict=True)
             for integration in route.integrations
         ]
         await self._queue.put(messages)
-        for size in sizes:
-            self._ledger.count(
-                tenant=route.tenant, source=source, stage="received", outcome="ok", size_bytes=size
+        for size, message_id in zip(sizes, ids, strict=True):
+            self._reporting.message(
+                Hop(
+                    tenant=route.tenant,
+                    source=source,
+                    stage="received",
+                    outcome="ok",
+                    size_bytes=size,
+                    message_id=message_id,
+                )
             )
-
-    @staticmethod
-    def _message(
-        tenant: str, source: str, integration: str, now: float, size: int, event: Mapping[str, Any]
-    ) -> Message:
-        message_id = str(event.get("id") or uuid.uuid4())
-        return Message(message_id, tenant, source, integration, now, now, size, event)
 
 
 def _events(body: bytes) -> tuple[list[Mapping[str, Any]], str]:

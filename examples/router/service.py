@@ -1,9 +1,11 @@
-"""The router put together: ingest, queue, workers and reporter, started and stopped in order."""
+"""The router put together: ingest, queue, workers and reports, started and stopped in order."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -11,13 +13,12 @@ import httpx
 from examples.router.clock import Clock
 from examples.router.delivery import VendorClient
 from examples.router.ingest import Ingest
-from examples.router.ledger import Ledger
-from examples.router.lines import Identity
-from examples.router.outbox import Outbox
-from examples.router.queues import MessageQueue
-from examples.router.reporter import Reporter
+from examples.router.queues import DEAD_LETTER, MessageQueue
+from examples.router.reporting import Reporting
 from examples.router.routes import Routes
 from examples.router.worker import Policy, Worker
+
+log = logging.getLogger("router")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,9 @@ class Settings:
     """What can be chosen when a router is started."""
 
     vendors_url: str
-    report_url: str
-    """streamgauge's address; lines go to `/write` below it."""
     integrations: Sequence[str]
     interval_s: float = 5.0
-    identity: Identity = field(default_factory=lambda: Identity("router-1", "1.0.0"))
+    """Between two looks at how full the queues are."""
     policy: Policy = field(default_factory=Policy)
     vendor_timeout_s: float = 5.0
     drain_s: float = 1.5
@@ -37,7 +36,7 @@ class Settings:
 
 
 class Service:
-    """One router. Its HTTP clients can be given, so that tests need no sockets."""
+    """One router. Its client and its reporting are given, so that tests need no sockets."""
 
     def __init__(
         self,
@@ -46,27 +45,18 @@ class Service:
         queue: MessageQueue,
         clock: Clock,
         vendor_client: httpx.AsyncClient,
-        report_client: httpx.AsyncClient,
+        reporting: Reporting,
     ) -> None:
-        self.ledger = Ledger()
         self._queue, self._clock, self._settings = queue, clock, settings
-        self.app = Ingest(routes, queue, self.ledger, clock).app()
-        self.outbox = Outbox(report_client, write_url(settings.report_url), clock)
-        self.reporter = Reporter(
-            self.ledger,
-            queue.depths,
-            self.outbox,
-            clock,
-            settings.identity,
-            settings.interval_s,
-        )
+        self._reporting = reporting
+        self.app = Ingest(routes, queue, reporting, clock).app()
         self._workers = [
             Worker(
                 name,
                 queue,
                 VendorClient(vendor_client, settings.vendors_url, name),
                 routes,
-                self.ledger,
+                reporting,
                 clock,
                 settings.policy,
             )
@@ -75,9 +65,9 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Workers and reporter run while the context lasts; then all in hand is finished."""
+        """Workers and reports run while the context lasts; then all in hand is finished."""
         await self._queue.open(self._settings.integrations)
-        loops = [self.reporter.run(), self.outbox.run(), *(one.run() for one in self._workers)]
+        loops = [self._report_depths(), *(one.run() for one in self._workers)]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
             yield
@@ -87,17 +77,30 @@ class Service:
             await asyncio.wait(tasks)
             await self._finish()
 
+    async def _report_depths(self) -> None:
+        """At whole multiples of the interval, for ever."""
+        interval_s = self._settings.interval_s
+        while True:
+            now = self._clock.now()
+            await self._clock.sleep((math.floor(now / interval_s) + 1) * interval_s - now)
+            await self._report_depths_once()
+
+    async def _report_depths_once(self) -> None:
+        try:
+            depths = dict(await self._queue.depths())
+        except Exception as error:  # a broker that is away for a moment
+            log.warning("the queues do not tell how full they are: %r", error)
+            return
+        dead_letters = depths.pop(DEAD_LETTER, None)
+        for name, depth in depths.items():
+            self._reporting.queue(name, depth)
+        if dead_letters is not None:
+            self._reporting.dead_letters(dead_letters.backlog)
+
     async def _finish(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
                 await asyncio.gather(*(one.finish() for one in self._workers))
-        await self.reporter.report(self._clock.now())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.drain_s):
-                await self.outbox.drain()
+        await self._report_depths_once()
+        await asyncio.to_thread(self._reporting.close, self._settings.drain_s)
         await self._queue.close()
-
-
-def write_url(base_url: str) -> str:
-    """Where lines are written to."""
-    return f"{base_url.rstrip('/')}/write?db=router&precision=ns"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from examples.router.clock import Clock
 from examples.router.delivery import Answer, VendorClient
-from examples.router.ledger import Ledger
 from examples.router.queues import DEAD_LETTER, MessageQueue, Taken
+from examples.router.reporting import Hop, Reporting
 from examples.router.routes import Routes
 
 
@@ -49,12 +49,13 @@ class Worker:
         queue: MessageQueue,
         vendor: VendorClient,
         routes: Routes,
-        ledger: Ledger,
+        reporting: Reporting,
         clock: Clock,
         policy: Policy,
     ) -> None:
         self._integration, self._queue, self._vendor = integration, queue, vendor
-        self._routes, self._ledger, self._clock, self._policy = routes, ledger, clock, policy
+        self._routes, self._reporting = routes, reporting
+        self._clock, self._policy = clock, policy
         self._requests = asyncio.Semaphore(policy.max_requests)
         self._batches = asyncio.Semaphore(policy.max_batches)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -144,14 +145,17 @@ class Worker:
     ) -> None:
         message = one.message
         is_end = outcome != "retried"
-        self._ledger.count(
-            tenant=message.tenant,
-            source=message.source,
-            integration=self._integration,
-            stage=stage,
-            outcome=outcome,
-            reason=reason,
-            size_bytes=message.size_bytes if is_end else 0,
-            latency_s=latency_s,
-            wait_s=max(0.0, one.taken_at - message.queued_at) if is_end else None,
+        self._reporting.message(
+            Hop(
+                tenant=message.tenant,
+                source=message.source,
+                integration=self._integration,
+                stage=stage,
+                outcome=outcome,
+                reason=reason,
+                size_bytes=message.size_bytes if is_end else 0,
+                latency_s=latency_s,
+                wait_s=max(0.0, one.taken_at - message.queued_at) if is_end else None,
+                message_id=message.id,
+            )
         )

@@ -1,4 +1,4 @@
-"""One router with vendors and receiver, all in this process and without sockets."""
+"""One router with vendors and a reporting, all in this process and without sockets."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 import httpx
 from examples.router.clock import Clock
 from examples.router.fleet import Vendor
-from examples.router.lines import Identity
 from examples.router.queues import MessageQueue
 from examples.router.routes import Route, Routes, consent
 from examples.router.service import Service, Settings
 from examples.router.vendors import VendorFault, Vendors
 from examples.router.worker import Policy
 from starlette.applications import Starlette
-from tests.examples.virtual import Receiver
+from tests.examples.recorded import Recorded
 
 INTEGRATIONS = ("ga4", "webhook", "s3")
 HABITS = [Vendor(name, 0.05, 0.3, 0.0, 0.0) for name in INTEGRATIONS]
@@ -40,16 +39,14 @@ class Rig:
     queue: MessageQueue
     policy: Policy = field(default_factory=Policy)
     interval_s: float = 5.0
+    reporting: Recorded = field(default_factory=Recorded)
 
     def __post_init__(self) -> None:
         self.vendors = Vendors(self.clock, seed=1, habits=HABITS)
-        self.receiver = Receiver()
         settings = Settings(
             vendors_url="http://vendors",
-            report_url="http://streamgauge",
             integrations=INTEGRATIONS,
             interval_s=self.interval_s,
-            identity=Identity("router-7", "1.2.3"),
             policy=self.policy,
             drain_s=0.05,
         )
@@ -59,7 +56,7 @@ class Rig:
             self.queue,
             self.clock,
             _client(self.vendors.app()),
-            self.receiver.client(),
+            self.reporting,
         )
         self.ingest = _client(self.service.app)
 
@@ -86,9 +83,7 @@ class Rig:
 
     async def unaccounted(self) -> dict[str, int]:
         """Received minus delivered, filtered, failed and waiting, by integration: all 0."""
-        await self.service.reporter.report(self.clock.now())
-        await self.service.outbox.drain()
-        counts = self.receiver.counts("tenant", "integration", "outcome", "stage")
+        counts = self.reporting.counts("tenant", "integration", "outcome", "stage")
         missing = await self.waiting()
         missing = {name: -count for name, count in missing.items()}
         for (tenant, name, outcome, stage), count in counts.items():

@@ -107,7 +107,7 @@ def test_every_event_is_accounted_on_a_real_broker(broker: str) -> None:
             await eventually(is_accounted, "the account of every event")
             letters = (await rig.queue.depths())[DEAD_LETTER]
             assert letters.backlog == 5 * 10 + 5 * 25
-        ends = rig.receiver.counts("tenant", "integration", "outcome", "reason")
+        ends = rig.reporting.counts("tenant", "integration", "outcome", "reason")
         assert ends["acme", "ga4", "ok", ""] == 100
         assert ends["acme", "ga4", "filtered", "consent"] == 25
         assert ends["globex", "ga4", "error", "http_500"] == 50

@@ -1,14 +1,11 @@
-"""Virtual time for coroutines, and readers of what the router reported."""
+"""Virtual time for coroutines, and a reader of line protocol."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
 import re
-from collections import Counter
-from dataclasses import dataclass, field
-
-import httpx
+from dataclasses import dataclass
 
 SETTLE_TURNS = 60
 START_AT = 1_795_500_000.0
@@ -75,36 +72,3 @@ def _parse_line(line: str) -> Line:
         {name: float(re.sub("i$", "", value)) for name, value in pairs},
         int(stamp),
     )
-
-
-@dataclass
-class Receiver:
-    """Stands for streamgauge: keeps bodies, and can be told to refuse."""
-
-    status: int = 204
-    attempts: list[bytes] = field(default_factory=list)
-    taken: list[bytes] = field(default_factory=list)
-
-    def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.attempts.append(request.content)
-        if self.status == 0:
-            raise httpx.ConnectError("refused", request=request)
-        if self.status < 300:
-            self.taken.append(request.content)
-        return httpx.Response(self.status)
-
-    @property
-    def lines(self) -> list[Line]:
-        return [line for body in self.taken for line in parse(body.decode())]
-
-    def counts(self, *names: str) -> Counter[tuple[str, ...]]:
-        """Sum of `count` by these tags ("" where absent)."""
-        counted: Counter[tuple[str, ...]] = Counter()
-        for line in self.lines:
-            if line.measurement == "messages":
-                key = tuple(line.tags.get(name, "") for name in names)
-                counted[key] += int(line.fields["count"])
-        return counted

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from examples.router.lines import Identity
 from examples.router.queues import Depth
 
 
@@ -50,3 +51,25 @@ class Reporting(Protocol):
     def close(self, within_s: float) -> None:
         """Send what is counted, for so long at most. Blocks: call it in a thread."""
         ...
+
+
+def make_reporting(kind: str, url: str, identity: Identity, interval_s: float) -> Reporting:
+    """The reporting called `kind`: `client`.
+
+    Args:
+        kind: which.
+        url: of streamgauge.
+        identity: the router's.
+        interval_s: between two reports, seconds.
+
+    Raises:
+        ValueError: no such kind.
+    """
+    if kind == "client":
+        from examples.router.reporting.by_client import ByClient
+
+        from streamgauge.client import Gauge
+
+        router, version = identity.router, identity.version
+        return ByClient(Gauge(url, router=router, version=version, interval_s=interval_s))
+    raise ValueError(f"no reporting of kind {kind!r}; there is client")

@@ -1,0 +1,164 @@
+"""The two threads behind a gauge: one closes the intervals, one sends.
+
+They are apart so that a server that hangs never holds up the counting: what an interval counted is
+in the spool, if there is one, as soon as the interval is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from streamgauge.client.batch import Batch
+from streamgauge.client.losses import Loss, Losses
+from streamgauge.client.transport import Answer, Transport, Verdict
+from streamgauge.client.waiting import Waiting
+
+FOLD_EVERY_S = 1.0
+FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 30.0
+
+
+class Courier:
+    """Runs from `start` to `stop`.
+
+    Args:
+        fold: sums up what was called; asked every second.
+        close: the batches of the interval that ends at the given instant, epoch seconds.
+        waiting: where batches wait.
+        transport: sends one.
+        interval_s: intervals end at whole multiples of it.
+        losses: told what went wrong.
+    """
+
+    def __init__(
+        self,
+        fold: Callable[[], None],
+        close: Callable[[float], Iterable[Batch]],
+        waiting: Waiting,
+        transport: Transport,
+        interval_s: float,
+        losses: Losses,
+    ) -> None:
+        self._fold, self._close, self._interval_s = fold, close, interval_s
+        self._waiting, self._transport, self._losses = waiting, transport, losses
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, in a process that was forked: no thread came along."""
+        self._starting, self._closing = threading.Lock(), threading.Lock()
+        self._state = threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._asked, self._done = 1, 0  # there may be something in the spool
+        self._is_stopping = self._is_hurried = False
+
+    def start(self) -> None:
+        """Start the threads, if they do not run."""
+        with self._starting:
+            if self._threads or self._is_stopping:
+                return
+            for name, work in (("count", self._count), ("send", self._send)):
+                thread = threading.Thread(target=work, name=f"streamgauge-{name}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Close the interval now and send what waits; whether it was all dealt with in time."""
+        if not self._threads:
+            return True
+        self._end_interval(time.time())
+        with self._state:
+            wanted = self._asked
+            self._is_hurried = True
+            self._state.notify_all()
+            return self._state.wait_for(lambda: self._done >= wanted, timeout_s)
+
+    def stop(self, timeout_s: float) -> bool:
+        """Flush and end the threads; whether all was dealt with in time."""
+        deadline = time.monotonic() + timeout_s
+        is_sent = self.flush(timeout_s)
+        with self._state:
+            self._is_stopping = True
+            self._state.notify_all()
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0.0))
+        return is_sent
+
+    def _count(self) -> None:
+        due_at = self._next_end(time.time())
+        while not self._pause(min(max(due_at - time.time(), 0.01), FOLD_EVERY_S)):
+            with self._complaining():
+                self._fold()
+                now = time.time()
+                if now >= due_at or now < due_at - 2 * self._interval_s:  # or a clock set back
+                    at, due_at = min(now, due_at), self._next_end(now)
+                    self._end_interval(at)
+
+    def _next_end(self, now: float) -> float:
+        return (now // self._interval_s + 1) * self._interval_s
+
+    def _end_interval(self, at: float) -> None:
+        with self._closing:
+            for batch in self._close(at):
+                self._waiting.put(batch)
+        with self._state:
+            self._asked += 1
+            self._state.notify_all()
+
+    def _send(self) -> None:
+        backoff_s = FIRST_BACKOFF_S
+        while True:
+            with self._state:
+                self._state.wait_for(lambda: self._is_stopping or self._asked > self._done)
+                if self._is_stopping:
+                    break
+                asked, self._is_hurried = self._asked, False
+            answer = Answer(Verdict.LATER)
+            with self._complaining():
+                answer = self._drain()
+            if answer.verdict is Verdict.TAKEN:
+                backoff_s = FIRST_BACKOFF_S
+                with self._state:
+                    self._done = asked
+                    self._state.notify_all()
+            else:
+                self._pause(max(answer.retry_after_s, backoff_s * random.uniform(0.8, 1.2)), True)  # noqa: S311
+                backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
+        self._transport.close()
+
+    def _drain(self) -> Answer:
+        """Send all that waits, in order, up to the first that has to be sent again."""
+        for claim in self._waiting.claims():
+            try:
+                answer = self._transport.post(claim.batch)
+            except BaseException:
+                claim.release()
+                raise
+            if answer.verdict is Verdict.LATER:
+                claim.release()
+                self._losses.say("away", f"streamgauge takes nothing, batches wait: {answer.told}")
+                return answer
+            if answer.verdict is Verdict.REFUSED:
+                text = f"streamgauge refused what it was sent: {answer.told}"
+                self._losses.add(Loss.REFUSED_MESSAGES, claim.batch.messages, text)
+            claim.done()
+            self._losses.forget("away", "streamgauge takes batches again")
+        return Answer(Verdict.TAKEN)
+
+    def _pause(self, seconds: float, until_hurried: bool = False) -> bool:
+        """Wait so long; True at once when it is time to stop."""
+        with self._state:
+            self._state.wait_for(
+                lambda: self._is_stopping or (until_hurried and self._is_hurried), seconds
+            )
+            return self._is_stopping
+
+    @contextlib.contextmanager
+    def _complaining(self) -> Iterator[None]:
+        """A thread goes on, whatever happens in one turn."""
+        try:
+            yield
+        except Exception as error:
+            self._losses.say("broken", f"the client failed: {error!r}")

@@ -1,0 +1,178 @@
+"""What is the same in body after body is read once: attributes, and the series they make.
+
+A point's attributes are looked up by their very bytes, within what stands around them (resource,
+scope, metric). A sender that writes them in another order has a second entry and the same series.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from streamgauge.receive.measured import Form, Series
+from streamgauge.receive.otlp import attributes, wire
+from streamgauge.receive.otlp.attributes import Pair
+
+MAX_ENTRIES = 65_536
+"""Series and attributes known together, long ones counting more; then all are forgotten. About
+500 bytes each."""
+_ENTRY_BYTES = 256
+_MAX_KEY_BYTES = 4_096
+"""Longer ones are read each time."""
+
+
+class Unkept(NamedTuple):
+    """Stands for the series of points that are refused, whatever they measure."""
+
+    name: str
+    reason: str
+
+
+class Measuring(NamedTuple):
+    """What all points of a metric have in common."""
+
+    resource: bytes
+    scope: bytes
+    name: str
+    unit: str
+    form: Form
+    refused: str = ""
+    """Why none of its points is kept; empty: they are."""
+
+
+@dataclass(slots=True)
+class Context:
+    """A metric within its scope and resource, and its series by the bytes of their attributes."""
+
+    measuring: Measuring
+    base: Mapping[str, str] | str
+    """Labels of resource and scope; or why they cannot be had."""
+    series: dict[bytes, Series | Unkept] = field(default_factory=dict)
+
+
+class Known:
+    """One generation. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[bytes, Pair] = {}
+        self._contexts: dict[Measuring, Context] = {}
+        self._bases: dict[tuple[bytes, bytes], Mapping[str, str] | str] = {}
+        self._series: dict[Series, Series] = {}
+        self._lock = threading.Lock()
+        self.entry_count = 0
+
+    def context(self, measuring: Measuring) -> Context:
+        """Of a metric."""
+        found = self._contexts.get(measuring)
+        if found is None:
+            with self._lock:
+                base = self._base(measuring.resource, measuring.scope)
+                found = self._contexts.setdefault(measuring, Context(measuring, base))
+                self._grow(len(measuring.resource) + len(measuring.scope) + len(measuring.name))
+        return found
+
+    def series(
+        self, context: Context, encoded: bytes, extra: Mapping[str, str] | None = None
+    ) -> Series | Unkept:
+        """The series of a point.
+
+        Args:
+            context: its metric.
+            encoded: its attributes, each with tag and length, as they stand in the body.
+            extra: labels that win over them.
+
+        Raises:
+            PayloadError: they cannot be read.
+        """
+        found = None if extra else context.series.get(encoded)
+        if found is not None:
+            return found
+        with self._lock:
+            made = self._make(context, encoded, extra or {})
+            if not extra and len(encoded) <= _MAX_KEY_BYTES:
+                context.series[encoded] = made
+                self._grow(len(encoded))
+        return made
+
+    def _make(self, context: Context, encoded: bytes, extra: Mapping[str, str]) -> Series | Unkept:
+        measuring, base = context.measuring, context.base
+        if measuring.refused or isinstance(base, str):
+            return Unkept(measuring.name, measuring.refused or str(base))
+        own = self._attributes(encoded)
+        if isinstance(own, str):
+            return Unkept(measuring.name, own)
+        merged = {**base, **own, **extra}
+        labels = tuple(sorted((key, value) for key, value in merged.items() if key and value))
+        series = Series(measuring.name, labels, measuring.form, measuring.unit)
+        return self._series.setdefault(series, series)
+
+    def _base(self, resource: bytes, scope: bytes) -> Mapping[str, str] | str:
+        found = self._bases.get((resource, scope))
+        if found is None:
+            found = self._bases[resource, scope] = self._read_base(resource, scope)
+            self._grow(len(resource) + len(scope))
+        return found
+
+    def _read_base(self, resource: bytes, scope: bytes) -> Mapping[str, str] | str:
+        """Labels of a Resource message and an InstrumentationScope message."""
+        of_resource = self._attributes(_only(resource, 0x0A))
+        of_scope = self._attributes(_only(scope, 0x1A))
+        if isinstance(of_resource, str):
+            return of_resource
+        if isinstance(of_scope, str):
+            return of_scope
+        named = {}
+        for tag, at, stop in wire.fields(scope, 0, len(scope)):
+            if tag == 0x0A:
+                named["otel.scope.name"] = wire.text(scope, at, stop)
+            elif tag == 0x12:
+                named["otel.scope.version"] = wire.text(scope, at, stop)
+        return {**attributes.kept_of_resource(of_resource), **named, **of_scope}
+
+    def _attributes(self, encoded: bytes) -> dict[str, str] | str:
+        """Keys and values; or why they are too much."""
+        if len(encoded) > attributes.MAX_BYTES:
+            return f"its attributes have {len(encoded):,} bytes, limit {attributes.MAX_BYTES:,}"
+        found: dict[str, str] = {}
+        for count, (_, at, stop) in enumerate(wire.fields(encoded, 0, len(encoded))):
+            if count == attributes.MAX_COUNT:
+                return f"it has more than {attributes.MAX_COUNT} attributes"
+            key, value = self._pair(encoded[at:stop])
+            found[key] = value
+        return found
+
+    def _pair(self, encoded: bytes) -> Pair:
+        found = self._pairs.get(encoded)
+        if found is None:
+            found = attributes.read_pair(encoded)
+            if len(encoded) <= _MAX_KEY_BYTES:
+                self._pairs[encoded] = found
+                self._grow(len(encoded))
+        return found
+
+    def _grow(self, key_bytes: int) -> None:
+        self.entry_count += 1 + key_bytes // _ENTRY_BYTES
+
+
+def _only(message: bytes, wanted: int) -> bytes:
+    """The fields of one tag, each with its tag and length."""
+    return b"".join(
+        wire.framed(message[at:stop], wanted)
+        for tag, at, stop in wire.fields(message, 0, len(message))
+        if tag == wanted
+    )
+
+
+class Memory:
+    """Hands out the current generation; one that has grown too large makes room for a new one."""
+
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._known, self._max_entries = Known(), max_entries
+
+    def known(self) -> Known:
+        """For one body, which keeps to it."""
+        if self._known.entry_count > self._max_entries:
+            self._known = Known()
+        return self._known

@@ -43,7 +43,11 @@ class _Distinct:
 
 
 def gated(
-    parsed: Parsed, guard: SeriesGuard | None, admission: Admission | None, body_bytes: int
+    parsed: Parsed,
+    guard: SeriesGuard | None,
+    admission: Admission | None,
+    body_bytes: int,
+    refused_rows: dict[str, NDArray[np.bool_]] | None = None,
 ) -> Parsed:
     """The same without the rows that may not come in, which are counted and told as refused.
 
@@ -52,6 +56,7 @@ def gated(
         guard: refuses rows of series that it does not let in.
         admission: of this body through the quotas.
         body_bytes: unzipped; each row is charged its share.
+        refused_rows: filled by table with which of its rows [n_rows] are refused, where any are.
     """
     if guard is None and admission is None:
         return parsed
@@ -71,6 +76,8 @@ def gated(
             kept[name] = table.filter(pa.array(~is_out))
             if name == "messages" and parsed.batch.hops is not None:
                 kept["hops"] = parsed.batch.hops.filter(pa.array(~is_out))
+            if refused_rows is not None:
+                refused_rows[name] = is_out
             _tell(series, reasons, is_out, counts, refused)
     if not counts:
         return parsed

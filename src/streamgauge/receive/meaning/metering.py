@@ -1,32 +1,46 @@
 """Keeps a body of metrics as what it means.
 
-Its one caller is a receiver of metrics, whatever format it speaks, in a worker thread.
+Its callers are receivers of metrics, whatever format they speak, in worker threads. What counters
+and histograms add depends on where they stood before, so that one body is kept after the other:
+decoding is done outside, and here all but the last steps are too.
+
+1. Each series is looked up (`shelf`); what is no rising number becomes columns at once (`draft`).
+2. Under a lock: is the body known already? What do counters add (`rising`)? Which rows may come in
+   (`gating`)? What is moved on goes to a log, then the body to the journal (`standing`, `log`).
+3. What was not kept leaves everything as it stood.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from streamgauge.model.batch import Batch, Parsed, RejectedLine
-from streamgauge.receive.gating import gated
+from streamgauge.model.errors import StoreError
+from streamgauge.model.refusal import RefusalReason
+from streamgauge.receive import metrics
+from streamgauge.receive.gating import MAX_TOLD, gated
 from streamgauge.receive.influx.keys import canonical
+from streamgauge.receive.influx.stamps import stamp_reason
 from streamgauge.receive.intake import Intake, Origin, Taken
+from streamgauge.receive.meaning.draft import MAX_AHEAD_S, Draft, draft_of
+from streamgauge.receive.meaning.log import CounterLog
+from streamgauge.receive.meaning.reading import Reading, read_series
+from streamgauge.receive.meaning.rising import Rising
+from streamgauge.receive.meaning.rules import MapRule
+from streamgauge.receive.meaning.shelf import Key, Shelf
+from streamgauge.receive.meaning.standing import Standing
+from streamgauge.receive.meaning.tables import messages_table
 from streamgauge.receive.measured import Measured, Series
 from streamgauge.receive.quotas import Admission
-from streamgauge.receive.schema import (
-    NO_MESSAGES,
-    NO_POINTS,
-    NO_QUEUE,
-    POINTS_SCHEMA,
-    constant_tag,
-    nullable,
-    tag_array,
-)
+from streamgauge.receive.schema import NO_MESSAGES, POINTS_SCHEMA, constant_tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +51,43 @@ class MeaningSettings:
     """Where what counters stood at survives restarts; None: in memory alone."""
     fsync: bool = False
     """Whether that survives a power cut, as the journal's own setting says."""
+    rules: Sequence[MapRule] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """What a decoder could not read."""
+
+    lines: Sequence[RejectedLine]
+    count: int
 
 
 class Metering:
-    """The one way of metrics to the store. Threads may share it."""
+    """The one way of metrics to the store. Threads may share it between `open` and `close`."""
 
     def __init__(self, intake: Intake, settings: MeaningSettings | None = None) -> None:
         self.intake = intake
         self.settings = settings or MeaningSettings()
+        folder = self.settings.folder
+        log = CounterLog(folder, fsync=self.settings.fsync) if folder else None
+        self._standing = Standing(log)
+        self._shelf = Shelf(self._read)
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Go on where a former process ended; the journal must be open.
+
+        Raises:
+            StoreError: the disk refused.
+        """
+        with self._lock:
+            if not self._standing.is_open:
+                self._standing.open(self.intake.sink.knows)
+
+    def close(self) -> None:
+        """Close the log; nothing is taken any more."""
+        with self._lock:
+            self._standing.close()
 
     def take(
         self,
@@ -71,42 +114,135 @@ class Metering:
             What became of it: `parsed.line_count` are points, those that were refused too.
 
         Raises:
-            OverQuota, Overloaded, StoreError: see `Intake.take`; nothing was kept.
+            OverQuota, Overloaded, StoreError: see `Intake.take`; nothing was kept, and counters
+                stand where they stood.
         """
+        now_ns = int(self.intake.gates.clock.now() * 1e9)
+        draft = draft_of(measured, self._shelf_now(), db, now_ns)
+        refused = _Refused(rejected, rejected_count)
+        key = origin.retry_key(body, has_all_timestamps=True)
+        if key is None:  # it always is one, where bodies have time stamps
+            origin = replace(origin, idempotency_key=uuid4().hex)
+            key = origin.retry_key(body, has_all_timestamps=True)
+        base = _parsed(draft, refused)
+        if not draft.is_remembered:
+            return self.intake.take(
+                origin, body, lambda admission: self._gate(base, admission, body)
+            )
+        with self._lock:
+            return self._take(origin, body, draft, base, key or b"")
+
+    def _take(self, origin: Origin, body: bytes, draft: Draft, base: Parsed, key: bytes) -> Taken:
+        """Keep one after the other those bodies that counters are in."""
+        if not self._standing.is_open:
+            raise StoreError("what counters stood at is not read back yet", permanent=False)
+        if self.intake.sink.knows(key):
+            metrics.DUPLICATES.labels(origin.path).inc()
+            return Taken(base, is_new=False)
+        rising = Rising(draft.shelf, self._standing)
 
         def read(admission: Admission | None) -> Parsed:
-            parsed = Parsed(
-                Batch(NO_MESSAGES, NO_QUEUE, _points(measured, db)),
-                line_count=measured.point_count + rejected_count,
-                rejected_count=rejected_count,
-                rejected=list(rejected),
-                rejected_by={("syntax", ""): rejected_count} if rejected_count else {},
-            )
-            return gated(parsed, self.intake.gates.guard, admission, len(body))
+            draft.rise(rising)
+            parsed = self._gate(_with_risen(base, draft, rising), admission, body, rising)
+            keeps = parsed.batch.row_count or parsed.rejected
+            self._standing.move(key if keeps else None, rising.change)
+            return parsed
 
-        return self.intake.take(origin, body, read)
+        is_kept = False
+        try:
+            taken = self.intake.take(origin, body, read)
+            is_kept = taken.is_new
+        finally:
+            if is_kept:
+                self._standing.settle()
+            else:
+                self._standing.take_back(rising.change)
+        return taken
+
+    def _gate(
+        self,
+        parsed: Parsed,
+        admission: Admission | None,
+        body: bytes,
+        rising: Rising | None = None,
+    ) -> Parsed:
+        """Without the rows that may not come in; what they tell is not moved on."""
+        is_out: dict[str, NDArray[np.bool_]] = {}
+        kept = gated(parsed, self.intake.gates.guard, admission, len(body), is_out)
+        if rising is not None:
+            for name, gathered in (("messages", rising.messages), ("durations", rising.durations)):
+                if name in is_out:
+                    rising.change.without(*gathered.owners(is_out[name]))
+        if kept.rejected_count > parsed.rejected_count and not kept.batch.row_count:
+            return replace(kept, line_count=kept.rejected_count)
+        return replace(kept, line_count=max(kept.line_count, kept.rejected_count))
+
+    def _shelf_now(self) -> Shelf:
+        if self._shelf.is_full:
+            self._shelf = Shelf(self._read)
+        return self._shelf
+
+    def _read(self, series: Series, key: Key) -> Reading:
+        return read_series(series, self.settings.rules, key.db, is_histogram=key.is_histogram)
 
 
-def _points(measured: Measured, db: str) -> pa.Table:
-    numbers = measured.numbers
-    size = len(numbers.of)
-    if not size:
-        return NO_POINTS
-    names = [series.name for series in numbers.series]
-    return pa.Table.from_arrays(
-        [
-            pa.array(numbers.time_ns),
-            constant_tag(db, size),
-            tag_array(numbers.of, names),
-            tag_array(numbers.of, [_tags(series) for series in numbers.series]),
-            constant_tag("value", size),
-            constant_tag("f", size),
-            nullable(numbers.value.astype(np.float64)),
-            pa.nulls(size, pa.string()),
-        ],
-        schema=POINTS_SCHEMA,
+def _parsed(draft: Draft, refused: _Refused) -> Parsed:
+    """All but messages and durations."""
+    lines, by = list(refused.lines), {}
+    if refused.count:
+        by["syntax", ""] = refused.count
+    late = np.flatnonzero(draft.is_late)
+    if len(late):
+        by[RefusalReason.STAMP.value, ""] = len(late)
+    lines.extend(_late_line(draft, place) for place in late[: MAX_TOLD - len(lines)].tolist())
+    batch = Batch(NO_MESSAGES, draft.queue(), draft.points())
+    return Parsed(
+        batch,
+        line_count=len(draft.is_late) + refused.count,
+        rejected_count=len(late) + refused.count,
+        rejected=lines,
+        rejected_by=by,
     )
 
 
-def _tags(series: Series) -> str:
-    return canonical(list(series.labels), is_plain=False)
+def _late_line(draft: Draft, place: int) -> RejectedLine:
+    count = len(draft.numbers.rows)
+    rows = draft.numbers.rows if place < count else draft.histogram_rows
+    series = draft.shelf.series(int(rows[place if place < count else place - count]))
+    reason = stamp_reason(int(draft.stamps[place]), MAX_AHEAD_S, is_given=True)
+    text = f"{series.name},{canonical(list(series.labels), is_plain=False)}"[:256]
+    return RejectedLine(place + 1, text, reason, "", RefusalReason.STAMP.value)
+
+
+def _with_risen(base: Parsed, draft: Draft, rising: Rising) -> Parsed:
+    """With what counters and histograms add."""
+    messages = messages_table(draft.shelf, draft.db, rising.messages.counted())
+    durations = messages_table(draft.shelf, draft.db, rising.durations.counted())
+    batch = replace(base.batch, messages=messages)
+    if durations.num_rows:
+        batch = replace(batch, durations=durations)
+    if not batch.row_count and not base.rejected:
+        batch = replace(batch, points=_heard(draft))
+    return replace(base, batch=batch)
+
+
+def _heard(draft: Draft) -> pa.Table:
+    """One point, so that a body of which no counter rose is known to have been heard.
+
+    Without it a platform on which nothing happens would look like one of which we hear nothing.
+    """
+    place = draft.newest_risen()
+    if place < 0:
+        return draft.points()
+    series = draft.shelf.series(int(draft.numbers.rows[place]))
+    columns = [
+        pa.array(draft.numbers.time_ns[place : place + 1]),
+        constant_tag(draft.db, 1),
+        constant_tag(series.name, 1),
+        constant_tag(canonical(list(series.labels), is_plain=False), 1),
+        constant_tag("value", 1),
+        constant_tag("f", 1),
+        pa.array(draft.numbers.value[place : place + 1]),
+        pa.nulls(1, pa.string()),
+    ]
+    return pa.Table.from_arrays(columns, schema=POINTS_SCHEMA)

@@ -1,0 +1,168 @@
+"""A body's points by what becomes of them: arrays, before anything is known about counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from streamgauge.receive.influx.stamps import stamps_refused
+from streamgauge.receive.meaning import names
+from streamgauge.receive.meaning.names import Target
+from streamgauge.receive.meaning.rising import Rising, Samples, Shaped, is_bucket
+from streamgauge.receive.meaning.shapes import Shape
+from streamgauge.receive.meaning.shelf import Key, Rows, Shelf
+from streamgauge.receive.meaning.tables import Pointed, points_table, queue_table
+from streamgauge.receive.measured import Form, Histograms, Measured
+
+MAX_AHEAD_S = 3600.0
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One body."""
+
+    shelf: Shelf
+    db: str
+    numbers: Samples
+    histograms: Histograms
+    histogram_rows: Rows
+    """[n_histogram_points]"""
+    is_late: NDArray[np.bool_]
+    """[n_points] of numbers, then of histograms: whose time stamps are refused."""
+    stamps: Ints
+    """[n_points]"""
+
+    @property
+    def is_remembered(self) -> bool:
+        """Whether anything in it must be remembered until the next body."""
+        at = self.shelf.at
+        target, form = at["target"][self.numbers.rows], at["form"][self.numbers.rows]
+        wanted = np.isin(target, (*names.RISING, *names.HISTOGRAMS))
+        return bool(
+            (wanted & (form != Form.DELTA)).any() or (target == Target.COUNT).any()
+        ) or bool(np.isin(at["target"][self.histogram_rows], names.HISTOGRAMS).any())
+
+    def queue(self) -> pa.Table:
+        """States of queues."""
+        target = self.shelf.at["target"][self.numbers.rows]
+        chosen = np.flatnonzero(np.isin(target, list(names.QUEUE_COLUMNS)) & self._numbers_good())
+        rows = self.numbers.rows[chosen]
+        value = self.numbers.value[chosen] * self.shelf.at["factor"][rows]
+        return queue_table(
+            self.shelf, self.db, rows, self.numbers.time_ns[chosen], target[chosen], value
+        )
+
+    def points(self) -> pa.Table:
+        """What is kept as it came."""
+        target = self.shelf.at["target"][self.numbers.rows]
+        chosen = np.flatnonzero((target == Target.POINT) & self._numbers_good())
+        rows, times = self.numbers.rows[chosen], self.numbers.time_ns[chosen]
+        value = self.numbers.value[chosen]
+        plain = Pointed(rows, times, value, np.zeros(len(rows), np.int32), ["value"])
+        table = points_table(self.shelf, self.db, plain)
+        shapes = self._shape_points()
+        return pa.concat_tables([table, shapes], promote_options="none") if shapes else table
+
+    def _shape_points(self) -> pa.Table | None:
+        """Histograms of others: count, sum, and what is at most each bound."""
+        at = self._chosen_histograms((Target.POINT,))
+        if not len(at):
+            return None
+        told = self.histograms
+        fields, codes, values, of = ["count", "sum"], [], [], []
+        for place in at.tolist():
+            cells = slice(int(told.cells[place]), int(told.cells[place + 1]))
+            bounds = [f"{bound:g}" for bound in told.upper[cells].tolist()]
+            rising = np.cumsum(told.weight[cells]).tolist()
+            named = {"count": told.count[place], **dict(zip(bounds, rising, strict=True))}
+            if not np.isnan(told.sum[place]):
+                named["sum"] = told.sum[place]
+            for name, value in named.items():
+                fields.append(name)
+                codes.append(len(fields) - 1)
+                values.append(value)
+                of.append(place)
+        words = list(dict.fromkeys(fields))
+        code_of = {word: code for code, word in enumerate(words)}
+        places = np.array(of)
+        pointed = Pointed(
+            self.histogram_rows[places],
+            told.time_ns[places],
+            np.array(values, np.float64),
+            np.array([code_of[fields[code]] for code in codes], np.int32),
+            words,
+        )
+        return points_table(self.shelf, self.db, pointed)
+
+    def rise(self, rising: Rising) -> None:
+        """Tell what adds to messages and durations."""
+        at = self.shelf.at[self.numbers.rows]
+        good = self._numbers_good()
+        is_rising = np.isin(at["target"], names.RISING) & good
+        shaped = self._shaped()
+        tellers = self.numbers.rows[is_rising & (at["target"] == Target.COUNT)]
+        rising.note_tellers(tellers)
+        is_delta = at["form"] == Form.DELTA
+        if (is_rising & is_delta).any():
+            rising.add_deltas(self.numbers.where(is_rising & is_delta))
+        if (is_rising & ~is_delta).any():
+            rising.add_counters(self.numbers.where(is_rising & ~is_delta))
+        rising.add_histograms(shaped)
+        buckets = is_bucket(self.shelf, self.numbers.rows) & good
+        if buckets.any():
+            rising.add_buckets(self.numbers.where(buckets))
+
+    def newest_risen(self) -> int:
+        """The place of the newest number of a counter, whatever it adds; -1: there is none."""
+        target = self.shelf.at["target"][self.numbers.rows]
+        found = np.flatnonzero(np.isin(target, names.RISING) & self._numbers_good())
+        return int(found[np.argmax(self.numbers.time_ns[found])]) if len(found) else -1
+
+    def _numbers_good(self) -> Bools:
+        return ~self.is_late[: len(self.numbers.rows)]
+
+    def _chosen_histograms(self, targets: tuple[Target, ...]) -> Ints:
+        is_wanted = np.isin(self.shelf.at["target"][self.histogram_rows], targets)
+        return np.flatnonzero(is_wanted & ~self.is_late[len(self.numbers.rows) :])
+
+    def _shaped(self) -> Shaped:
+        chosen = self._chosen_histograms(names.HISTOGRAMS)
+        told = self.histograms
+        factors = self.shelf.at["factor"][self.histogram_rows[chosen]].tolist()
+        shapes = []
+        for place, factor in zip(chosen.tolist(), factors, strict=True):
+            cells = slice(int(told.cells[place]), int(told.cells[place + 1]))
+            shapes.append(
+                Shape(
+                    int(told.time_ns[place]),
+                    float(told.sum[place]) * factor,
+                    told.lower[cells] * factor,
+                    told.upper[cells] * factor,
+                    told.weight[cells],
+                )
+            )
+        return Shaped(self.histogram_rows[chosen], told.start_ns[chosen], shapes)
+
+
+def draft_of(measured: Measured, shelf: Shelf, db: str, received_at_ns: int) -> Draft:
+    """A body's points with what their series mean."""
+    numbers, told = measured.numbers, measured.histograms
+    rows = shelf.rows(numbers.series, Key(db, is_histogram=False))
+    shaped = shelf.rows(told.series, Key(db, is_histogram=True))
+    stamps = np.concatenate([numbers.time_ns, told.time_ns])
+    return Draft(
+        shelf,
+        db,
+        Samples(
+            rows[numbers.of], numbers.time_ns, numbers.start_ns, numbers.value.astype(np.float64)
+        ),
+        told,
+        shaped[told.of],
+        stamps_refused(stamps, received_at_ns, MAX_AHEAD_S),
+        stamps,
+    )

@@ -1,0 +1,213 @@
+"""Where counters stand, on disk, exactly as far as bodies are kept.
+
+What a body moves is appended under its retry key *before* the journal keeps the body. When it is
+read back, a record counts only if the journal knows its key: so neither a crash between the two
+nor one in the middle of either loses an increase, or counts it twice. A record of a body that told
+nothing to keep counts always. A snapshot of all takes the place of what was appended before, at
+every start and when the file has grown; keys need be known no longer than that.
+
+See docs/adr/0012-where-counters-stand.md.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamgauge.model.errors import StoreError
+from streamgauge.receive.meaning.buckets import BUCKET
+from streamgauge.receive.meaning.counters import STANDING
+from streamgauge.receive.meaning.shapes import Shape, packed, unpacked
+
+_FRAME = struct.Struct("<4sII")
+"""Magic, payload bytes, checksum of the payload."""
+_MAGIC = b"SGC1"
+_PARTS = struct.Struct("<16sBIIII")
+"""Retry key, whether it counts always, bytes of standings, shapes, buckets and tellers."""
+_NO_KEY = bytes(16)
+MIN_LOG_BYTES = 16 << 20
+"""A log smaller than this, or than two snapshots, goes on."""
+
+
+@dataclass(slots=True)
+class Moved:
+    """What a body moves on, or all there is."""
+
+    standings: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, STANDING))
+    shapes: list[tuple[int, Shape]] = field(default_factory=list)
+    buckets: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BUCKET))
+    tellers: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write down."""
+        return not (len(self.standings) or self.shapes or len(self.buckets) or len(self.tellers))
+
+
+class CounterLog:
+    """One log at a time, and the snapshot that it goes on from. Not thread-safe."""
+
+    def __init__(self, folder: Path, *, fsync: bool) -> None:
+        """Nothing is touched before `read_back`."""
+        self._folder, self._fsync = folder, fsync
+        self._number, self._descriptor = 0, -1
+        self._size_bytes = self._snapshot_bytes = self._last_bytes = 0
+
+    def read_back(self, knows: Callable[[bytes], bool]) -> Iterator[Moved]:
+        """All that counts, oldest first.
+
+        Args:
+            knows: whether the journal keeps a body of that retry key.
+
+        Raises:
+            StoreError: the disk refused, or the journal is not open.
+        """
+        with self._disk_errors():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for unfinished in self._folder.glob("*.new"):
+                unfinished.unlink()
+            snapshots = sorted(int(path.stem) for path in self._folder.glob("*.snapshot"))
+            newest = snapshots[-1] if snapshots else 0
+            logs = sorted(int(path.stem) for path in self._folder.glob("*.log"))
+            self._number = max([newest, *logs])
+            paths = [self._path(newest, "snapshot")] if newest else []
+            paths += [self._path(one, "log") for one in logs if one >= newest]
+            for path in paths:
+                for payload in _payloads(path.read_bytes()):
+                    key, moved = _unpacked(payload)
+                    if key is None or knows(key):
+                        yield moved
+
+    def begin_anew(self, everything: Moved) -> None:
+        """Write all down that counts now, and append to a new log.
+
+        Raises:
+            StoreError: the disk refused; the former log goes on.
+        """
+        number = self._number + 1
+        with self._disk_errors():
+            path = self._path(number, "snapshot")
+            unfinished = path.with_suffix(".new")
+            content = _framed(_packed(None, everything))
+            with unfinished.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                if self._fsync:
+                    os.fsync(stream.fileno())
+            log_path = self._path(number, "log")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+            descriptor = os.open(log_path, flags, 0o640)
+            unfinished.rename(path)
+            self.close()
+            self._number, self._descriptor = number, descriptor
+            self._size_bytes = self._last_bytes = 0
+            self._snapshot_bytes = len(content)
+            for old in (*self._folder.glob("*.snapshot"), *self._folder.glob("*.log")):
+                if int(old.stem) < number:
+                    old.unlink()
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is time to begin anew."""
+        return self._size_bytes > max(MIN_LOG_BYTES, 2 * self._snapshot_bytes)
+
+    def append(self, key: bytes | None, moved: Moved) -> None:
+        """Write down what a body moves; key None: it counts whatever becomes of the body.
+
+        Raises:
+            StoreError: the disk refused; nothing was written.
+        """
+        content = _framed(_packed(key, moved))
+        self._last_bytes = 0
+        with self._disk_errors():
+            is_whole = False
+            try:
+                is_whole = os.write(self._descriptor, content) == len(content)
+                if is_whole and self._fsync:
+                    os.fdatasync(self._descriptor)
+            finally:
+                if not is_whole:
+                    os.ftruncate(self._descriptor, self._size_bytes)
+            if not is_whole:  # a full disk took part of it
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._size_bytes += len(content)
+        self._last_bytes = len(content)
+
+    def take_back(self) -> None:
+        """The last body was not kept. Where this fails, its key is not known: it counts nothing."""
+        if self._last_bytes:
+            self._size_bytes -= self._last_bytes
+            self._last_bytes = 0
+            with self._disk_errors():
+                os.ftruncate(self._descriptor, self._size_bytes)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _path(self, number: int, suffix: str) -> Path:
+        return self._folder / f"{number:012d}.{suffix}"
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"what counters stand at cannot be kept in {self._folder}: "
+                f"{error.strerror or error}; nothing was taken, make room or mend the disk",
+                permanent=False,
+            ) from error
+
+
+def _framed(payload: bytes) -> bytes:
+    return _FRAME.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+
+
+def _payloads(content: bytes) -> Iterator[bytes]:
+    """Up to the first frame that is torn."""
+    at = 0
+    while at + _FRAME.size <= len(content):
+        magic, size, checksum = _FRAME.unpack_from(content, at)
+        at += _FRAME.size
+        payload = content[at : at + size]
+        if magic != _MAGIC or len(payload) < size or zlib.crc32(payload) != checksum:
+            return
+        at += size
+        yield payload
+
+
+def _packed(key: bytes | None, moved: Moved) -> bytes:
+    parts = [
+        moved.standings.tobytes(),
+        packed(moved.shapes),
+        moved.buckets.tobytes(),
+        moved.tellers.astype("<u8").tobytes(),
+    ]
+    head = _PARTS.pack(key or _NO_KEY, key is None, *map(len, parts))
+    return b"".join([head, *parts])
+
+
+def _unpacked(payload: bytes) -> tuple[bytes | None, Moved]:
+    key, counts_always, *sizes = _PARTS.unpack_from(payload)
+    ends = np.cumsum([_PARTS.size, *sizes]).tolist()
+    parts = [payload[begin:end] for begin, end in pairwise(ends)]
+    moved = Moved(
+        np.frombuffer(parts[0], STANDING),
+        list(unpacked(parts[1])),
+        np.frombuffer(parts[2], BUCKET),
+        np.frombuffer(parts[3], "<u8").astype(np.uint64),
+    )
+    return (None if counts_always else key), moved

@@ -1,0 +1,152 @@
+"""Remembers what series mean, so that each is read once, and its numbers go by arrays.
+
+A shelf is a table with a row for each series. It only grows; a full one is left for an empty one,
+and a body goes on with the shelf it began with. Threads may share it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from streamgauge.receive.influx.book import Pool, compact
+from streamgauge.receive.influx.series import MESSAGES_TAGS, QUEUE_TAGS
+from streamgauge.receive.meaning import names
+from streamgauge.receive.meaning.names import Target
+from streamgauge.receive.meaning.reading import Reading
+from streamgauge.receive.measured import Series
+from streamgauge.receive.schema import constant_tag, pooled_tag, tag_array
+
+Rows = NDArray[np.int32]
+Codes = NDArray[np.int32]
+
+MAX_SERIES = 200_000
+_FEW_WORDS = 500
+_TAG_COUNT = len(MESSAGES_TAGS)
+POINT_TAGS = ("measurement", "tags")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """How the series of a body are to be read."""
+
+    db: str
+    is_histogram: bool
+
+
+Read = Callable[[Series, Key], Reading]
+_DTYPE = np.dtype(
+    [
+        ("target", "u1"),
+        ("form", "u1"),
+        ("factor", "f8"),
+        ("identity", "u8"),
+        ("teller", "u8"),
+        ("upper", "f8"),
+        ("family", "u8"),
+        ("slot", "i8"),
+    ]
+)
+
+
+class Shelf:
+    """Series by row."""
+
+    def __init__(self, read: Read, max_series: int = MAX_SERIES) -> None:
+        self._read, self._max_series = read, max_series
+        self._pools = {
+            "messages": [Pool() for _ in MESSAGES_TAGS],
+            "queue": [Pool() for _ in QUEUE_TAGS],
+            "points": [Pool() for _ in POINT_TAGS],
+        }
+        self._by_id: dict[Key, dict[int, int]] = {}
+        self._by_series: dict[Key, dict[Series, int]] = {}
+        self._held: list[Series] = []
+        """Those whose ids are known: an id is not given again while its object is held."""
+        self.at = np.zeros(1024, _DTYPE)
+        """What holds for each row; `slot` is the counters' to set, -1: not asked for."""
+        self._codes = np.zeros((_TAG_COUNT, 1024), np.int32)
+        self.slot_epoch = 0
+        self._lock = threading.Lock()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether an empty one should take its place."""
+        return len(self._held) > self._max_series
+
+    def rows(self, series: Sequence[Series], key: Key) -> Rows:
+        """The row of each series, reading those that are new."""
+        by_id = self._by_id.setdefault(key, {})
+        get = by_id.get
+        found = [get(id(one), -1) for one in series]
+        if -1 in found:
+            with self._lock:
+                self._find_slowly(series, found, key, by_id)
+        return np.array(found, np.int32)
+
+    def _find_slowly(
+        self, series: Sequence[Series], found: list[int], key: Key, by_id: dict[int, int]
+    ) -> None:
+        by_series = self._by_series.setdefault(key, {})
+        for place, row in enumerate(found):
+            if row >= 0:
+                continue
+            one = series[place]
+            known = by_series.get(one)
+            if known is None:
+                known = by_series[one] = self._add(one, self._read(one, key))
+            elif self._held[known] is not one:
+                by_id.pop(id(self._held[known]), None)
+                self._held[known] = one
+            by_id[id(one)] = known
+            found[place] = known
+
+    def _add(self, series: Series, reading: Reading) -> int:
+        row = len(self._held)
+        if row >= len(self.at):
+            self.at = np.concatenate([self.at, np.zeros(len(self.at), _DTYPE)])
+            self._codes = np.pad(self._codes, ((0, 0), (0, self._codes.shape[1])))
+        pools = self._pools[table_of(reading.target)]
+        for slot, (pool, word) in enumerate(zip(pools, reading.words, strict=True)):
+            self._codes[slot, row] = pool.codes((word,))[0]
+        self.at[row] = (
+            reading.target,
+            reading.form,
+            reading.factor,
+            reading.identity,
+            reading.teller,
+            reading.upper * reading.factor,
+            reading.family,
+            -1,
+        )
+        self._held.append(series)
+        return row
+
+    def series(self, row: int) -> Series:
+        """The series of a row."""
+        return self._held[row]
+
+    def tags(self, table: str, rows: Rows) -> list[pa.DictionaryArray]:
+        """The tag columns of a table, `rows` [n_rows]."""
+        return [self._tag(pool, slot, rows) for slot, pool in enumerate(self._pools[table])]
+
+    def _tag(self, pool: Pool, slot: int, rows: Rows) -> pa.DictionaryArray:
+        codes = self._codes[slot][rows]
+        if len(pool.words) == 1:
+            return constant_tag(pool.words[0], len(codes))
+        if len(pool.words) <= _FEW_WORDS:
+            return pooled_tag(codes, pool.array())
+        codes, words = compact(codes, pool.words)
+        return constant_tag(words[0], len(codes)) if len(words) == 1 else tag_array(codes, words)
+
+
+def table_of(target: Target) -> str:
+    """Where the numbers of a target go."""
+    if target in {Target.POINT, Target.DROPPED}:
+        return "points"
+    return "queue" if target in names.QUEUE_COLUMNS else "messages"

@@ -1,0 +1,150 @@
+"""All that is remembered of counters and histograms between two bodies, and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamgauge.receive.meaning.buckets import BUCKET, Families, Family
+from streamgauge.receive.meaning.counters import STANDING, Counters
+from streamgauge.receive.meaning.log import CounterLog, Moved
+from streamgauge.receive.meaning.shapes import Shape, Shapes
+
+MAX_TELLERS = 200_000
+Ints = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Change:
+    """What a body is about to move on."""
+
+    slots: list[Ints] = field(default_factory=list)
+    standings: list[NDArray[np.void]] = field(default_factory=list)
+    shapes: dict[int, Shape] = field(default_factory=dict)
+    families: dict[int, Family] = field(default_factory=dict)
+    """As they were before."""
+    buckets: list[tuple[int, float, int, float]] = field(default_factory=list)
+    tellers: list[int] = field(default_factory=list)
+    """Those that were not known."""
+
+    def without(self, slots: Ints, shapes: set[int]) -> None:
+        """Do not move these on: what they say was refused."""
+        if len(slots):
+            kept = [~np.isin(one, slots) for one in self.slots]
+            self.slots = [one[is_kept] for one, is_kept in zip(self.slots, kept, strict=True)]
+            self.standings = [
+                one[is_kept] for one, is_kept in zip(self.standings, kept, strict=True)
+            ]
+        for key in shapes:
+            self.shapes.pop(key, None)
+
+    def moved(self) -> Moved:
+        """As it is written down."""
+        return Moved(
+            np.concatenate([np.zeros(0, STANDING), *self.standings]),
+            list(self.shapes.items()),
+            np.array(self.buckets, BUCKET),
+            np.array(self.tellers, np.uint64),
+        )
+
+
+class Standing:
+    """Not thread-safe: `Metering` has a lock."""
+
+    def __init__(self, log: CounterLog | None = None) -> None:
+        self.counters, self.shapes, self.families = Counters(), Shapes(), Families()
+        self.tellers: dict[int, None] = {}
+        """Senders that count what their histograms tell too."""
+        self._log = log
+        self._undo: Callable[[], None] = lambda: None
+        self.is_open = log is None
+
+    def open(self, knows: Callable[[bytes], bool]) -> None:
+        """Go on where a former process ended.
+
+        Args:
+            knows: whether the journal keeps a body of that retry key.
+
+        Raises:
+            StoreError: the disk refused, or the journal is not open.
+        """
+        if self._log is not None:
+            for moved in self._log.read_back(knows):
+                self._restore(moved)
+            self._log.begin_anew(self._everything())
+        self.is_open = True
+
+    def _restore(self, moved: Moved) -> None:
+        self.counters.restore(moved.standings)
+        for key, shape in moved.shapes:
+            self.shapes.put(key, shape)
+        self.families.restore(moved.buckets)
+        self._remember(moved.tellers.tolist())
+
+    def _everything(self) -> Moved:
+        return Moved(
+            self.counters.dump(),
+            self.shapes.items(),
+            self.families.dump(),
+            np.array(list(self.tellers), np.uint64),
+        )
+
+    def move(self, key: bytes | None, change: Change) -> None:
+        """Write down what a body moves on, and move it.
+
+        Args:
+            key: of the body; None: it counts whatever becomes of it.
+            change: what is moved.
+
+        Raises:
+            StoreError: the disk refused; nothing is moved.
+        """
+        moved = change.moved()
+        if self._log is not None and not moved.is_empty:
+            self._log.append(key, moved)
+        slots = np.concatenate([np.zeros(0, np.int64), *change.slots])
+        before = self.counters.standing(slots)
+        shapes = {one: self.shapes.find(one) for one in change.shapes}
+
+        def undo() -> None:
+            self.counters.put(slots, before)
+            for which, shape in shapes.items():
+                self.shapes.put(which, shape)
+            for one in change.tellers:
+                self.tellers.pop(one, None)
+            if self._log is not None:
+                self._log.take_back()
+
+        self._undo = undo
+        self.counters.put(slots, moved.standings)
+        for shape_key, shape in change.shapes.items():
+            self.shapes.put(shape_key, shape)
+        self._remember(change.tellers)
+
+    def settle(self) -> None:
+        """The body is kept."""
+        self._undo = lambda: None
+        if self._log is not None and self._log.is_long:
+            self._log.begin_anew(self._everything())
+
+    def take_back(self, change: Change) -> None:
+        """The body is not kept: all stands where it stood."""
+        for key, family in change.families.items():
+            self.families.put(key, family)
+        undo, self._undo = self._undo, lambda: None
+        undo()
+
+    def close(self) -> None:
+        """Close the log."""
+        if self._log is not None:
+            self._log.close()
+        self.is_open = False
+
+    def _remember(self, tellers: list[int]) -> None:
+        self.tellers.update(dict.fromkeys(tellers))
+        if len(self.tellers) > MAX_TELLERS:
+            for old in list(self.tellers)[: MAX_TELLERS // 2]:
+                del self.tellers[old]

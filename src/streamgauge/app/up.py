@@ -111,6 +111,9 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
         sharing = sharing_of(roles, shared)
         store, open_store, engine_held_bytes = make_store(configuration, clock, stack, sharing)
         gates = wiring.gates(configuration, clock)
+        intake = Intake(store, gates)
+        metering = Metering(intake, wiring.meaning(configuration))
+        stack.callback(metering.close)
         keepers = (
             KnownSeries(folder / "series.npy", gates.guard),
             KeptRefusals(folder / "refused.json", gates.ledger),
@@ -124,12 +127,12 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
             engine_held_bytes,
         )
         loads = (governor.load, *(keeper.load for keeper in keepers))
-        opening = Opening(folder, (open_store, state.open, *loads))
+        counted = (metering.open,) if roles.receives else ()
+        opening = Opening(folder, (open_store, *counted, state.open, *loads))
         opening.begin()
         for keeper in keepers:
             stack.callback(keeper.save)
         watch = _watch(configuration, store, state, clock, shared, governor)
-        intake = Intake(store, gates)
         control = Control(folder, port, store, configuration)
         stack.callback(control.close)
         parts = Parts(
@@ -141,7 +144,7 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
             watch=watch,
             clock=clock,
             intake=intake,
-            metering=Metering(intake, wiring.meaning(configuration)),
+            metering=metering,
             keepers=keepers,
             governor=governor,
             control=control,

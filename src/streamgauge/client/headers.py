@@ -114,6 +114,8 @@ def _text(value: object) -> str:
         return _text(value[0]) if value else ""
     if isinstance(value, datetime):
         return repr(value.timestamp())
+    if value is None:
+        return ""
     return value if isinstance(value, str) else repr(value)
 
 

@@ -161,11 +161,11 @@ def bucket_of(duration_s: float) -> int:
 
 
 def middle_s(bucket: int) -> float:
-    """The duration that stands for a bucket, seconds."""
+    """The duration that stands for a bucket, seconds; nonsense of more than 10^300 stays finite."""
     if bucket == ZERO_BUCKET:
         return 0.0
     exponent = (bucket + 0.5) / BUCKETS_A_DOUBLING
-    return float(2.0 ** max(min(exponent, 1023.0), -1020.0))
+    return float(2.0 ** max(min(exponent, 1000.0), -1000.0))
 
 
 def whole(number: object) -> int:

@@ -77,7 +77,7 @@ class Draft:
         fields, codes, values, of = ["count", "sum"], [], [], []
         for place in at.tolist():
             cells = slice(int(told.cells[place]), int(told.cells[place + 1]))
-            bounds = [f"{bound:g}" for bound in told.upper[cells].tolist()]
+            bounds = [_bound(bound) for bound in told.upper[cells].tolist()]
             rising = np.cumsum(told.weight[cells]).tolist()
             named = {"count": told.count[place], **dict(zip(bounds, rising, strict=True))}
             if not np.isnan(told.sum[place]):
@@ -147,6 +147,10 @@ class Draft:
                 )
             )
         return Shaped(self.histogram_rows[chosen], told.start_ns[chosen], shapes)
+
+
+def _bound(upper: float) -> str:
+    return "+Inf" if upper == float("inf") else f"{upper:g}"
 
 
 def draft_of(measured: Measured, shelf: Shelf, db: str, received_at_ns: int) -> Draft:

@@ -9,12 +9,13 @@ from streamgauge.receive.influx.ping import options, ping
 from streamgauge.receive.influx.questions import ask_v1, ask_v2
 from streamgauge.receive.influx.writing import WriteEndpoint
 from streamgauge.receive.meaning.metering import Metering
+from streamgauge.receive.otlp.endpoint import MetricsEndpoint, only_metrics
 from streamgauge.receive.prometheus.writing import RemoteWriteEndpoint
 from streamgauge.receive.workshop import Workshop
 
 
 def routes(workshop: Workshop, metering: Metering | None = None) -> list[Route]:
-    """The routes of receiving: `/write`, `/api/v2/write`, `/api/v1/write`, `/ping`.
+    """The routes of receiving: `/write`, `/api/v2/write`, `/api/v1/write`, `/v1/metrics`, `/ping`.
 
     Args:
         workshop: what all of them share.
@@ -28,5 +29,8 @@ def routes(workshop: Workshop, metering: Metering | None = None) -> list[Route]:
         Route("/write", options, methods=["OPTIONS"]),
         Route("/api/v2/write", write_v2.answer, methods=["POST"]),
         Route("/api/v1/write", RemoteWriteEndpoint(workshop, metering).answer, methods=["POST"]),
+        Route("/v1/metrics", MetricsEndpoint(workshop, metering).answer, methods=["POST"]),
+        Route("/v1/traces", only_metrics, methods=["POST"]),
+        Route("/v1/logs", only_metrics, methods=["POST"]),
         Route("/ping", ping, methods=["GET", "HEAD"]),
     ]

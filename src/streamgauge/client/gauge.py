@@ -129,11 +129,12 @@ class Gauge:
             unknown: nothing; a misspelt argument is counted as a bad call.
         """
         key: Key = (tenant, source, integration, pipeline, stage, outcome, reason)
-        if id or error or trace or unknown or misplaced:
+        is_plain = id is None and error is None and trace is None
+        if not is_plain or unknown or misplaced:
             try:
                 if misplaced or unknown:
                     self.complain(f"message() does not know {[*misplaced, *unknown]}")
-                if trace:
+                if trace is not None:
                     id = id or trace.id  # noqa: A001
                     latency_s = trace.latency_s() if latency_s is None else latency_s
                 if count and self._is_told(id, error, outcome):

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from streamgauge.client.batch import HOPS, LINE_PROTOCOL, Batch, Row, batches
 from streamgauge.client.lines import LABELS, message_lines, plain, tags, value_line
 from streamgauge.client.losses import Loss, Losses
-from streamgauge.client.tally import Event, Key, Tally, bucket_of, whole
+from streamgauge.client.tally import Event, Key, Tally, bucket_of, check_labels, whole
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ class Intervals:
     def close(self, at: float) -> Iterator[Batch]:
         """The batches of the interval that ends at `at`, epoch seconds."""
         self._number += 1
-        at_ns = round(at * 1e9) - BEFORE_END_NS
+        at_ns = round(at * 1e6) * 1_000 - BEFORE_END_NS
         key = f"{self._name}-{self._number}"
         rows = [*self._message_rows(at_ns), *self._reading_rows()]
         hops = list(self._hop_rows())
@@ -130,6 +130,7 @@ class Intervals:
     def _hop_rows(self) -> Iterator[Row]:
         for hop in _drained(self._hops):
             try:
+                check_labels(hop.key)
                 count = whole(hop.message_count)
                 told: dict[str, object] = {"id": hop.message_id, "time": hop.time_ns}
                 told |= {name: plain(part) for name, part in zip(LABELS, hop.key, strict=True)}

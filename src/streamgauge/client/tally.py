@@ -128,9 +128,7 @@ class Tally:
                 self._losses.add(Loss.BAD_CALLS, 1, f"a message has a bad argument: {error}")
 
     def _open(self, key: Key) -> Cell:
-        for part in key:
-            if part is not None and not isinstance(part, str | int):
-                raise TypeError(f"{part!r:.100} stands where a text belongs")
+        check_labels(key)
         if len(self._cells) >= self._max_series:
             raise _Unusable(
                 Loss.DROPPED_MESSAGES,
@@ -145,6 +143,13 @@ class _Unusable(Exception):
     def __init__(self, loss: Loss, text: str) -> None:
         super().__init__(text)
         self.loss = loss
+
+
+def check_labels(key: Key) -> None:
+    """Raises TypeError where a label is neither text nor number."""
+    for part in key:
+        if part is not None and not isinstance(part, str | int):
+            raise TypeError(f"{part!r:.100} stands where a text belongs")
 
 
 def bucket_of(duration_s: float) -> int:

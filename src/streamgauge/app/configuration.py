@@ -32,6 +32,7 @@ from streamgauge.app.config import (
     Govern,
     Limits,
     Log,
+    MapSettings,
     Notify,
     PriceSettings,
     Receive,
@@ -69,6 +70,7 @@ class Configuration(BaseSettings):
     rule: tuple[Rule, ...] = ()
     limit: tuple[TenantLimit, ...] = ()
     flow: tuple[DeclaredFlow, ...] = Field(default=())
+    map: tuple[MapSettings, ...] = ()
 
     @field_validator("limit")
     @classmethod

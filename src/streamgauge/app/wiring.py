@@ -161,7 +161,9 @@ def gates(configuration: Configuration, clock: Clock) -> Gates:
 
 def meaning(configuration: Configuration) -> MeaningSettings:
     """How metrics are understood."""
-    return MeaningSettings(data_folder(configuration) / "counters", configuration.store.fsync)
+    rules = [one.rule(number) for number, one in enumerate(configuration.map, start=1)]
+    folder = data_folder(configuration) / "counters"
+    return MeaningSettings(folder, configuration.store.fsync, rules)
 
 
 def quotas(configuration: Configuration) -> QuotaSettings:

@@ -16,6 +16,7 @@ from streamgauge.app.config.judging import (
     NotifyWebhook,
     Rule,
 )
+from streamgauge.app.config.map import Derive, MapSettings
 from streamgauge.app.config.section import Section
 from streamgauge.app.config.storage import Backup, Govern, PriceSettings, StateSettings, Store
 
@@ -24,11 +25,13 @@ __all__ = [
     "Auth",
     "Backup",
     "DeclaredFlow",
+    "Derive",
     "Detect",
     "Govern",
     "Limited",
     "Limits",
     "Log",
+    "MapSettings",
     "Notify",
     "NotifyLog",
     "NotifyOpsgenie",

@@ -14,6 +14,7 @@ from bench.memory import MINUTES, memory_text
 from bench.pages import pages_text
 from bench.parse import parse_text
 from bench.queries import queries_text
+from bench.remotewrite import remotewrite_text
 from bench.report import write_results
 from bench.shape import LINES
 from bench.underload import underload_text
@@ -23,6 +24,7 @@ Asked = argparse.Namespace
 SECTIONS: dict[str, Callable[[Asked], str]] = {
     "ingest": lambda asked: ingest_text(asked.lines, asked.rounds),
     "parse": lambda asked: parse_text(asked.lines, asked.rounds),
+    "remotewrite": lambda asked: remotewrite_text(asked.lines, asked.rounds),
     "memory": lambda asked: memory_text(asked.minutes),
     "fsync": lambda asked: fsync_text(rounds=asked.rounds),
     "queries": lambda asked: queries_text(asked.days),

@@ -93,11 +93,12 @@ def measure(
                 if is_last:
                     time.sleep(SETTLE_S)
                     measured.bytes_a_line = disk_bytes(Path(folder)) / load.line_count
-            say(f"· {measured.name}: {_in_words(measured.turns[-1])}")
+            say(f"· {measured.name}: {in_words(measured.turns[-1])}")
     return load, sorted(results.values(), key=lambda one: one.name != Streamgauge.name)
 
 
-def _in_words(turn: Turn) -> str:
+def in_words(turn: Turn) -> str:
+    """For the terminal, while more is coming."""
     return (
         f"acknowledged {turn.acknowledged_s:.2f} s, queryable {turn.queryable_s:.2f} s, "
         f"{turn.server_cpu_s:.2f} CPU s (clients {turn.client_cpu_s:.2f} CPU s), "
@@ -107,7 +108,7 @@ def _in_words(turn: Turn) -> str:
 
 def run(server: Server, load: Load) -> Turn:
     """Send the load and wait until all of it is found."""
-    senders = Senders(server.port, server.write_path, load.bodies)
+    senders = Senders(server.port, server.write_path, load.bodies, headers=server.write_headers)
     cpu_before = cpu_s(server.pid)
     with Watched(server.pid) as watched:
         sent = senders.go()

@@ -31,12 +31,19 @@ class Sent:
 class Senders:
     """Client processes with their bodies, ready to go."""
 
-    def __init__(self, port: int, path: str, bodies: Sequence[bytes], clients: int = 2) -> None:
+    def __init__(
+        self,
+        port: int,
+        path: str,
+        bodies: Sequence[bytes],
+        clients: int = 2,
+        headers: str = "Content-Type: text/plain\r\n",
+    ) -> None:
         self._pipes: list[Connection] = []
         self._processes = []
         for number in range(clients):
             ours, theirs = _CONTEXT.Pipe()
-            requests = [_request(port, path, body) for body in bodies[number::clients]]
+            requests = [_request(port, path, body, headers) for body in bodies[number::clients]]
             process = _CONTEXT.Process(target=_send_all, args=(theirs, port, requests))
             process.start()
             theirs.close()
@@ -60,9 +67,9 @@ class Senders:
         return Sent(began, last - began, sum(answer["cpu_s"] for answer in answers))
 
 
-def _request(port: int, path: str, body: bytes) -> bytes:
+def _request(port: int, path: str, body: bytes, headers: str) -> bytes:
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: text/plain\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

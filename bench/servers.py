@@ -15,6 +15,8 @@ from bench.report import first_line
 from bench.shape import Load
 from streamgauge.testing.process import StreamgaugeProcess, free_port
 
+LINE_PROTOCOL = "Content-Type: text/plain\r\n"
+
 
 class Server(Protocol):
     """One program under measurement."""
@@ -23,6 +25,8 @@ class Server(Protocol):
     version: str
     port: int
     write_path: str
+    write_headers: str
+    """Lines of the request's head, each with its end."""
 
     @property
     def pid(self) -> int:
@@ -43,6 +47,7 @@ class Streamgauge:
 
     name = "streamgauge"
     write_path = "/write?db=bench"
+    write_headers = LINE_PROTOCOL
 
     def __init__(self, folder: Path, config: str = "") -> None:
         self._process = StreamgaugeProcess(folder, config).start()
@@ -70,7 +75,10 @@ class VictoriaMetrics:
 
     name = "VictoriaMetrics"
     write_path = "/write?db=bench"
+    write_headers = LINE_PROTOCOL
     command = package = "victoria-metrics"
+    counted = "messages_count"
+    """Whose samples show that all is there."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -92,15 +100,19 @@ class VictoriaMetrics:
 
     def is_complete(self, load: Load) -> bool:
         """Whether every sample of the field `count` is found, after it was asked to show them."""
+        return self.counts(load) == load.line_count
+
+    def counts(self, load: Load) -> int:
+        """Samples of what is counted that are found within the load."""
         self._client.get("/internal/force_flush").raise_for_status()
         question = {
-            "query": f"sum(count_over_time(messages_count[{load.to_s - load.from_s}s]))",
+            "query": f"sum(count_over_time({self.counted}[{load.to_s - load.from_s}s]))",
             "time": f"{load.to_s - 0.001:.3f}",
             "nocache": "1",
         }
         answer = self._client.get("/api/v1/query", params=question).raise_for_status()
         result = answer.json()["data"]["result"]
-        return bool(result) and int(result[0]["value"][1]) == load.line_count
+        return int(result[0]["value"][1]) if result else 0
 
     def close(self) -> None:
         """End it."""
@@ -114,6 +126,7 @@ class InfluxDB:
 
     name = "InfluxDB"
     write_path = "/write?db=bench"
+    write_headers = LINE_PROTOCOL
     command = "influxd"
     package = "influxdb"
 

@@ -36,6 +36,7 @@ from streamgauge.app.config import (
     Notify,
     PriceSettings,
     Receive,
+    Redact,
     Rule,
     Server,
     StateSettings,
@@ -70,6 +71,7 @@ class Configuration(BaseSettings):
     rule: tuple[Rule, ...] = ()
     limit: tuple[TenantLimit, ...] = ()
     flow: tuple[DeclaredFlow, ...] = Field(default=())
+    redact: tuple[Redact, ...] = ()
     map: tuple[MapSettings, ...] = ()
 
     @field_validator("limit")

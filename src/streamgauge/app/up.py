@@ -272,7 +272,8 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     )
     receiving = elsewhere_routes()
     if parts.roles.receives:
-        receiving = routes(Workshop(parts.intake, limits), parts.metering)
+        redaction = wiring.redaction(configuration)
+        receiving = routes(Workshop(parts.intake, limits), parts.metering, redaction)
     receiving = [*receiving, *parts.control.routes()]
     sources = Sources(parts.store, parts.state, operations, parts.clock)
     application: ASGIApp = (

@@ -34,6 +34,7 @@ from streamgauge.page.notifiers.webhook import WebhookSettings
 from streamgauge.page.routing import Recipient, Router
 from streamgauge.receive.gates import Gates, gates_of
 from streamgauge.receive.limits import ReceiveLimits
+from streamgauge.receive.messages.redaction import Redaction
 from streamgauge.receive.meaning.metering import MeaningSettings
 from streamgauge.receive.quotas import QuotaSettings, TenantLimits
 from streamgauge.store import StoreSettings
@@ -103,6 +104,14 @@ def memory_shares(configuration: Configuration) -> MemoryShares:
     elif budget < MIN_BUDGET_BYTES:
         raise ConfigError(f'[store] memory_budget must be at least "{MIN_BUDGET_BYTES // 10**6}MB"')
     return shares(max(budget, MIN_BUDGET_BYTES), measured())
+
+
+def redaction(configuration: Configuration) -> Redaction:
+    """What is taken out of the texts of hops."""
+    return Redaction(
+        [one.rule for one in configuration.redact],
+        hides_personal_data=configuration.receive.redact_personal_data,
+    )
 
 
 def prices(configuration: Configuration) -> Prices:

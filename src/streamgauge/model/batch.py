@@ -68,7 +68,7 @@ POINTS_COLUMNS: dict[str, str] = {
 
 HOPS_COLUMNS: dict[str, str] = {
     "time_ns": "int64",
-    "id": "string",  # of the message, the same at each of its hops
+    "id": "string",  # of the message, the same at each of its hops; "" where none was told
     "tenant": "tag",
     "source": "tag",
     "integration": "tag",
@@ -83,9 +83,10 @@ HOPS_COLUMNS: dict[str, str] = {
     "bytes": "uint64",
     "error": "string?",  # what went wrong in words, redacted; null where nothing did
     "pattern": "tag",  # the same without what varies from message to message; "" where none
-    "fingerprint": "uint64",  # of (integration, reason, pattern); 0 where nothing went wrong
+    "fingerprint": "uint64",  # of (integration, reason, pattern); 0 where there is no pattern
 }
-"""A message's hops: one row each, beside the row of `messages` that counts it."""
+"""A message's hops: one row each, beside the row of `messages` that counts it. One without an id is
+part of no journey; patterns and fingerprints are of `error`, `dropped` and `expired` alone."""
 
 
 @dataclass(frozen=True, slots=True)

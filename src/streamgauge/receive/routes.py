@@ -9,17 +9,22 @@ from streamgauge.receive.influx.ping import options, ping
 from streamgauge.receive.influx.questions import ask_v1, ask_v2
 from streamgauge.receive.influx.writing import WriteEndpoint
 from streamgauge.receive.meaning.metering import Metering
+from streamgauge.receive.messages.endpoint import PATH, MessagesEndpoint
+from streamgauge.receive.messages.redaction import Redaction
 from streamgauge.receive.otlp.endpoint import MetricsEndpoint, only_metrics
 from streamgauge.receive.prometheus.writing import RemoteWriteEndpoint
 from streamgauge.receive.workshop import Workshop
 
 
-def routes(workshop: Workshop, metering: Metering | None = None) -> list[Route]:
+def routes(
+    workshop: Workshop, metering: Metering | None = None, redaction: Redaction | None = None
+) -> list[Route]:
     """The routes of receiving: `/write`, `/api/v2/write`, `/api/v1/write`, `/v1/metrics`, `/ping`.
 
     Args:
         workshop: what all of them share.
         metering: takes bodies of metrics; without it, one that remembers nothing over restarts.
+        redaction: of the texts of hops; the built-in rules without it.
     """
     metering = metering or Metering(workshop.intake)
     write_v1 = WriteEndpoint(workshop, Version1(), ask_v1)
@@ -32,5 +37,6 @@ def routes(workshop: Workshop, metering: Metering | None = None) -> list[Route]:
         Route("/v1/metrics", MetricsEndpoint(workshop, metering).answer, methods=["POST"]),
         Route("/v1/traces", only_metrics, methods=["POST"]),
         Route("/v1/logs", only_metrics, methods=["POST"]),
+        Route(PATH, MessagesEndpoint(workshop, redaction or Redaction()).answer, methods=["POST"]),
         Route("/ping", ping, methods=["GET", "HEAD"]),
     ]

@@ -17,6 +17,7 @@ from streamgauge.app.config.judging import (
     Rule,
 )
 from streamgauge.app.config.map import Derive, MapSettings
+from streamgauge.app.config.redact import Redact
 from streamgauge.app.config.section import Section
 from streamgauge.app.config.storage import Backup, Govern, PriceSettings, StateSettings, Store
 
@@ -38,6 +39,7 @@ __all__ = [
     "NotifyWebhook",
     "PriceSettings",
     "Receive",
+    "Redact",
     "Rule",
     "Section",
     "Server",

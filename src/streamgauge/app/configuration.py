@@ -35,6 +35,7 @@ from streamgauge.app.config import (
     MapSettings,
     Notify,
     PriceSettings,
+    QueueSettings,
     Receive,
     Redact,
     Rule,
@@ -73,6 +74,7 @@ class Configuration(BaseSettings):
     flow: tuple[DeclaredFlow, ...] = Field(default=())
     redact: tuple[Redact, ...] = ()
     map: tuple[MapSettings, ...] = ()
+    queue: tuple[QueueSettings, ...] = ()
 
     @field_validator("limit")
     @classmethod

@@ -12,7 +12,9 @@ from typing import Protocol
 
 import structlog
 
+from streamgauge.app.collecting import collectors
 from streamgauge.app.configuration import Configuration
+from streamgauge.receive.collectors.health import GathererRegistry
 from streamgauge.receive.intake import Intake
 from streamgauge.receive.meaning.metering import Metering
 
@@ -29,10 +31,12 @@ class Gatherer(Protocol):
         ...
 
 
-def gatherers(configuration: Configuration, intake: Intake, metering: Metering) -> list[Gatherer]:
-    """What is configured."""
-    del configuration, intake, metering
-    return []
+def gatherers(
+    configuration: Configuration, intake: Intake, metering: Metering, registry: GathererRegistry
+) -> list[Gatherer]:
+    """What is configured; each tells `registry` how it is doing."""
+    del metering
+    return [*collectors(configuration, intake, registry)]
 
 
 async def gather(ways: Sequence[Gatherer], stop: asyncio.Event) -> None:

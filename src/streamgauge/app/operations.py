@@ -10,9 +10,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.process_collector import ProcessCollector
 
 from streamgauge.app.budget_metrics import BudgetCollector
+from streamgauge.app.gatherer_metrics import GathererCollector
 from streamgauge.app.watch import Watch
 from streamgauge.model.budget import Budget
 from streamgauge.model.errors import StoreError
+from streamgauge.model.gatherer import GathererHealth
 from streamgauge.model.refusal import Refusal, RefusedLine
 from streamgauge.receive import metrics as receive_metrics
 from streamgauge.receive.ledger import RefusalLedger
@@ -72,12 +74,14 @@ class OwnOperations:
         ledger: RefusalLedger,
         not_open: Callable[[], list[str]] = list,
         budget: Callable[[], Budget | None] = lambda: None,
+        gatherers: Callable[[], list[GathererHealth]] = list,
     ) -> None:
         self._store, self._watch, self._ledger = store, watch, ledger
-        self._not_open, self._budget = not_open, budget
+        self._not_open, self._budget, self._gatherers = not_open, budget, gatherers
         self._registry = CollectorRegistry()
         self._registry.register(SelfCollector(store, watch, state))
         self._registry.register(BudgetCollector(budget))
+        self._registry.register(GathererCollector(gatherers))
         ProcessCollector(registry=self._registry)
         self._registry.register(GC_COLLECTOR)
 
@@ -92,6 +96,10 @@ class OwnOperations:
     def budget(self) -> Budget | None:
         """Our own budget, use, forecast and cost; None before the governor's first look."""
         return self._budget()
+
+    def gatherers(self) -> list[GathererHealth]:
+        """How each collector, scrape and listener of this process is doing."""
+        return self._gatherers()
 
     def prometheus(self) -> bytes:
         """Our own metrics in Prometheus' text format."""

@@ -26,6 +26,7 @@ from streamgauge import __version__
 from streamgauge.app import wiring
 from streamgauge.app.auth import TokenGate
 from streamgauge.app.care import cares, deciding_cares
+from streamgauge.app.collecting import own_findings
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.control import Control
 from streamgauge.app.engine import make_store
@@ -53,6 +54,7 @@ from streamgauge.model.clock import Clock, SystemClock
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.page.delivery import Delivery
 from streamgauge.page.notifiers.build import build_notifier
+from streamgauge.receive.collectors.health import GathererRegistry
 from streamgauge.receive.intake import Intake
 from streamgauge.receive.meaning.metering import Metering
 from streamgauge.receive.routes import routes
@@ -85,6 +87,7 @@ class Parts:
     keepers: tuple[KnownSeries, KeptRefusals]
     governor: Governor
     control: Control
+    registry: GathererRegistry
 
 
 def run(configuration: Configuration, roles: Roles | None = None) -> None:
@@ -132,7 +135,8 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
         opening.begin()
         for keeper in keepers:
             stack.callback(keeper.save)
-        watch = _watch(configuration, store, state, clock, shared, governor)
+        registry = GathererRegistry(clock)
+        watch = _watch(configuration, store, state, clock, shared, governor, registry)
         control = Control(folder, port, store, configuration)
         stack.callback(control.close)
         parts = Parts(
@@ -148,6 +152,7 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
             keepers=keepers,
             governor=governor,
             control=control,
+            registry=registry,
         )
         asyncio.run(_serve(configuration, parts, (host, port)))
     log.info("streamgauge has stopped")
@@ -173,9 +178,11 @@ def _watch(
     clock: Clock,
     shared: Shared | None,
     governor: Governor,
+    registry: GathererRegistry,
 ) -> Watch:
     detector = Detector(wiring.expectations(configuration))
-    judge = Judge(detector, wiring.rules(configuration), store, own=governor.findings)
+    own = own_findings(registry, clock, governor.findings)
+    judge = Judge(detector, wiring.rules(configuration), store, own=own)
     router = wiring.router(configuration)
     tick_s = configuration.detect.tick
     if shared is None:
@@ -225,7 +232,8 @@ async def _loop(
 async def _gather(configuration: Configuration, parts: Parts, stop: asyncio.Event) -> None:
     """What comes in beside the routes, until `stop`."""
     if parts.roles.receives:
-        await gather(gatherers(configuration, parts.intake, parts.metering), stop)
+        ways = gatherers(configuration, parts.intake, parts.metering, parts.registry)
+        await gather(ways, stop)
 
 
 async def _decide(parts: Parts, delivery: Delivery, stop: asyncio.Event) -> None:
@@ -269,6 +277,7 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
         parts.intake.gates.ledger,
         parts.opening.problems,
         parts.governor.budget,
+        parts.registry.all,
     )
     receiving = elsewhere_routes()
     if parts.roles.receives:

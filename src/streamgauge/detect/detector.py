@@ -28,6 +28,7 @@ from streamgauge.detect.silence_words import key_of
 from streamgauge.detect.silences import Silences
 from streamgauge.detect.sums import Sums
 from streamgauge.detect.told import Told
+from streamgauge.detect.uncollected import SUBJECT
 from streamgauge.model.feed import Delta, History
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import Scope
@@ -120,9 +121,7 @@ class Detector:
             open_findings: `Finding.key` and `since` of each open incident; call after `learn`.
         """
         # Rules and what came in from outside are told by others.
-        self._to_restore.update(
-            (key, since) for key, since in open_findings if key.split("/", 1)[0] in _OURS
-        )
+        self._to_restore.update((key, since) for key, since in open_findings if _is_ours(key))
 
     def watermark(self, now: float) -> float | None:
         """Epoch seconds of the newest line not after `now`; None before the first."""
@@ -247,6 +246,12 @@ _LEVELS: Mapping[tuple[bool, ...], Level] = {
     (False, False, True, False): Level.INTEGRATION,
     (False, False, False, False): Level.PLATFORM,
 }
+
+
+def _is_ours(key: str) -> bool:
+    """What collectors cannot see is told by others, too."""
+    kind, *_, subject = key.split("/")
+    return kind in _OURS and not (kind == Kind.BLIND and unquote(subject).startswith(SUBJECT))
 
 
 def _remembered(key: str, since: float) -> Finding:

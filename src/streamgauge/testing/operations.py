@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from streamgauge.model.budget import Budget
 from streamgauge.model.errors import StoreError
+from streamgauge.model.gatherer import GathererHealth
 from streamgauge.model.refusal import Refusal, RefusedLine
 from streamgauge.web.ports import Expectation
 
@@ -23,6 +24,7 @@ class FakeOperations:
     refused: list[Refusal] = field(default_factory=list)
     lines: list[RefusedLine] | None = field(default_factory=list)
     """None: the store does not answer."""
+    told_gatherers: list[GathererHealth] = field(default_factory=list)
 
     def problems(self) -> list[str]:
         """What was told."""
@@ -35,6 +37,10 @@ class FakeOperations:
     def budget(self) -> Budget | None:
         """What was told."""
         return self.told_budget
+
+    def gatherers(self) -> list[GathererHealth]:
+        """What was told."""
+        return self.told_gatherers
 
     def prometheus(self) -> bytes:
         """One metric."""

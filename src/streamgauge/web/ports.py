@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streamgauge.model.budget import Budget
+from streamgauge.model.gatherer import GathererHealth
 from streamgauge.model.incident import Incident
 from streamgauge.model.notification import Notification
 from streamgauge.model.refusal import Refusal, RefusedLine
@@ -128,6 +129,10 @@ class Operations(Protocol):
 
     def budget(self) -> Budget | None:
         """Our own budget, use, forecast and cost; None before the first look."""
+        ...
+
+    def gatherers(self) -> list[GathererHealth]:
+        """How each collector, scrape and listener is doing."""
         ...
 
     def expectation(self, tenant: str) -> Expectation | None:

@@ -18,10 +18,12 @@ from streamgauge.app.config.judging import (
 )
 from streamgauge.app.config.map import Derive, MapSettings
 from streamgauge.app.config.redact import Redact
+from streamgauge.app.config.queues import QUEUES, QueueSettings
 from streamgauge.app.config.section import Section
 from streamgauge.app.config.storage import Backup, Govern, PriceSettings, StateSettings, Store
 
 __all__ = [
+    "QUEUES",
     "SECTIONS",
     "Auth",
     "Backup",
@@ -38,6 +40,7 @@ __all__ = [
     "NotifyOpsgenie",
     "NotifyWebhook",
     "PriceSettings",
+    "QueueSettings",
     "Receive",
     "Redact",
     "Rule",

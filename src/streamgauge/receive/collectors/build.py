@@ -1,0 +1,23 @@
+"""Which module reads which kind; it, and its library, is imported when one is configured."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from streamgauge.receive.collectors.collector import Collector, CollectorSettings
+
+_HERE = "streamgauge.receive.collectors"
+MODULES: dict[str, str] = {
+    "redis": f"{_HERE}.redis",
+}
+"""Each has `make(settings) -> Collector`."""
+
+
+def build_collector(settings: CollectorSettings) -> Collector:
+    """The collector of that kind; blocks while its library is imported.
+
+    Raises:
+        ImportError: its library is not installed.
+    """
+    return cast(Collector, import_module(MODULES[settings.kind]).make(settings))

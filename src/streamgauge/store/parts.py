@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -272,6 +274,16 @@ class Parts:
         if self._journal is None:
             raise StoreError(self._closed_because, permanent=False)
         return self._journal
+
+    @contextmanager
+    def while_still(self) -> Iterator[None]:
+        """Inside of it nothing is inserted; bodies are taken all the same.
+
+        Raises:
+            StoreError: the store is not open; says why.
+        """
+        with self.opened_writer().inserting:
+            yield
 
     def opened_writer(self) -> Writer:
         """The writer.

@@ -7,6 +7,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class JourneySettings:
+    """How much of what messages went through is kept, and how long."""
+
+    whole_s: float = 2 * 3600
+    """All hops are kept at least so long; then journeys with trouble, slow ones, and a share."""
+    retention_s: float = 7 * 86_400
+    """What is left then is kept so long, at least (six hours go at once)."""
+    disk_bytes: int = 2 * 1024**3
+    """All that hops may take; the share follows from it."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSettings:
     """Limits and habits of the store; the defaults suit one machine with two cores."""
 
@@ -54,3 +66,5 @@ class StoreSettings:
     """The same, in segments, where several processes write into one engine."""
     feed_max_rows: int = 500_000
     """Rows kept for detection before it is told to start again from history."""
+    journeys: JourneySettings = JourneySettings()
+    """What is kept of hops."""

@@ -32,6 +32,7 @@ from streamgauge.store.parts import Parts
 from streamgauge.store.retention import Retention, retain
 from streamgauge.store.settings import StoreSettings
 from streamgauge.store.telling import Telling
+from streamgauge.store.thinning import thin
 from streamgauge.store.writer.restoring import restore
 from streamgauge.store.writer.sharing import Sharing
 
@@ -240,7 +241,7 @@ class Store:
     # -- care ---------------------------------------------------------------------------------
 
     def retain(self, retention: Retention | None = None) -> int:
-        """Forget what is older than it has to be kept; returns how many parts were dropped.
+        """Forget what is older than it has to be kept, thin hops; returns how many parts went.
 
         Args:
             retention: Instead of what is set.
@@ -256,7 +257,9 @@ class Store:
             settings.day_retention_s,
         )
         settled = self._parts.opened_writer().while_settled
-        return retain(self._engine, self._parts.kept, retention, self._parts.clock.now(), settled)
+        now_s = self._parts.clock.now()
+        gone = retain(self._engine, self._parts.kept, retention, now_s, settled)
+        return gone + thin(self._engine, settings.journeys, now_s, self._parts.while_still)
 
     def usage(self) -> StoreUsage:
         """See `usages.usage`.

@@ -83,7 +83,8 @@ class Body:
     @property
     def line_count(self) -> int:
         """Rows to be inserted; a hop is counted by its row of `messages`."""
-        return sum(table.num_rows for table in self.tables) - int(self.hops.num_rows)
+        rows = sum(table.num_rows for table in self.tables)
+        return int(rows - self.hops.num_rows)
 
 
 def frame(kind: Kind, number: int, second: int, payload: bytes | pa.Buffer) -> bytes:

@@ -33,7 +33,8 @@ SETTINGS index_granularity = 2048, min_bytes_for_wide_part = 134217728,
     cleanup_delay_period = 5, cleanup_delay_period_random_add = 0, max_cleanup_delay_period = 10;
 
 -- What is kept of hops for longer: journeys with trouble, slow ones, a share of the others. Filled
--- hour by hour, and again where that was broken off: equal rows become one.
+-- hour by hour, and again where that was broken off: equal rows become one. `is_trouble`: it is kept
+-- though its message is not in the share.
 CREATE TABLE IF NOT EXISTS hops_kept
 (
     hour        Int64 CODEC(Delta, ZSTD),
@@ -52,7 +53,8 @@ CREATE TABLE IF NOT EXISTS hops_kept
     latency_ns  Nullable(Int64) CODEC(GCD, T64, ZSTD),
     queue_ns    Nullable(Int64) CODEC(GCD, T64, ZSTD),
     bytes       UInt64 CODEC(T64, ZSTD),
-    error       Nullable(String) CODEC(ZSTD)
+    error       Nullable(String) CODEC(ZSTD),
+    is_trouble  UInt8
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY intDiv(hour, 6)

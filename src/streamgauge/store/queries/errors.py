@@ -1,28 +1,160 @@
-"""Errors that are alike, counted and shown together."""
+"""Errors that are alike, counted and shown together.
 
+Those that came with a text are counted by fingerprint (`error_minute`). What the minutes count
+beyond them came without one, by the line protocol or OTLP: one more group for each integration and
+reason. So every error is in exactly one group.
+"""
+
+# ruff: noqa: S608 - callers' values are bound by the engine; the text holds only our own.
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from streamgauge.model.errors import PayloadError
-from streamgauge.model.journeys import ErrorGroup
+from streamgauge.model.journeys import ErrorGroup, ErrorSample
 from streamgauge.model.views import Filters
 from streamgauge.store.engine.engine import Engine
+from streamgauge.store.levels import ERRORS, MESSAGES, MINUTE, NS_A_HOUR, NS_A_SECOND
+from streamgauge.store.queries.rows import FAILED_SQL, conditions_of, parameters_of
+from streamgauge.store.queries.span import Span
 
 MAX_LIMIT = 1000
-SORTS = ("count", "tenants", "last_seen", "first_seen")
+MAX_TENANTS = 20
+MAX_SAMPLES = 6
+SORTS = {
+    "count": "n DESC, last DESC",
+    "tenants": "tenants DESC, n DESC",
+    "last_seen": "last DESC, n DESC",
+    "first_seen": "first DESC, n DESC",
+}
 """Most messages, most customers, the newest error, the group that began last: each first."""
+_GROUP = "integration, reason, fingerprint"
+_SAMPLE_LABELS = ("tenant", "source", "pipeline")
+_NEVER = f"{2**63 - 1}, {-(2**63)}"
 
 
 def errors(
-    _engine: Engine, _from_s: float, _to_s: float, sort: str, limit: int, _filters: Filters
+    engine: Engine, from_s: float, to_s: float, sort: str, limit: int, filters: Filters
 ) -> list[ErrorGroup]:
-    """Groups of the `error`, `dropped` and `expired` messages of a range, by whole minutes.
+    """Groups of the `error`, `dropped` and `expired` messages of a range.
+
+    Whole minutes are counted, all that the range touches, as long as sums by the minute are kept.
 
     Raises:
         PayloadError: an unknown `sort`, or a limit out of range.
         StoreError: the engine refused.
     """
+    _check(sort, limit)
+    span = Span.of(from_s, to_s)
+    told = _told(span, filters)
+    asked = parameters_of(filters)
+    groups = engine.query(
+        f"SELECT {_GROUP}, any(pattern) AS pattern, sum(n) AS n, min(first) AS first, "
+        f"max(last) AS last, uniqExact(tenant) AS tenants FROM {told} "
+        f"GROUP BY {_GROUP} ORDER BY {SORTS[sort]}, {_GROUP} LIMIT {limit}",
+        asked,
+    ).to_pylist()
+    if not groups:
+        return []
+    tenants = _tenants(engine, told, groups, asked)
+    samples = _samples(engine, span, groups, filters)
+    return [_group_of(row, tenants[_key(row)], samples.get(_key(row)[2], ())) for row in groups]
+
+
+def _check(sort: str, limit: int) -> None:
     if sort not in SORTS:
         raise PayloadError(f"unknown sort {sort!r}: accepted are {', '.join(SORTS)}")
     if not 1 <= limit <= MAX_LIMIT:
         raise PayloadError(f"limit: {limit}, accepted are 1 to {MAX_LIMIT}")
-    return []
+
+
+def _told(span: Span, filters: Filters) -> str:
+    """A subquery: group, tenant, pattern, n, first, last. Without a text: fingerprint 0."""
+    first, end = span.touched_minutes
+    where = f"WHERE minute >= {first} AND minute < {end}{conditions_of(filters)}"
+    labels = "minute, integration, reason, tenant"
+    with_text = (
+        f"SELECT {_GROUP}, tenant, any(pattern) AS pattern, sum(count) AS n, "
+        f"min(first_ns) AS first, max(last_ns) AS last FROM {ERRORS} {where} "
+        f"GROUP BY {_GROUP}, tenant"
+    )
+    each = (
+        f"SELECT {labels}, toInt64(count) AS more, first_ns, last_ns "
+        f"FROM {MESSAGES.table(MINUTE)} {where} AND outcome IN ({FAILED_SQL}) UNION ALL "
+        f"SELECT {labels}, -toInt64(count), {_NEVER} FROM {ERRORS} {where}"
+    )
+    without = (
+        f"SELECT {labels}, sum(more) AS rest, min(first_ns) AS first_ns, max(last_ns) AS last_ns "
+        f"FROM ({each}) GROUP BY {labels} HAVING rest > 0"
+    )
+    return (
+        f"({with_text} UNION ALL "
+        "SELECT integration, reason, toUInt64(0) AS fingerprint, tenant, '' AS pattern, "
+        "toUInt64(sum(rest)) AS n, min(first_ns) AS first, max(last_ns) AS last "
+        f"FROM ({without}) GROUP BY integration, reason, tenant)"
+    )
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, int]:
+    return row["integration"], row["reason"], row["fingerprint"]
+
+
+def _tenants(
+    engine: Engine, told: str, groups: Sequence[Mapping[str, Any]], asked: Mapping[str, str]
+) -> dict[tuple[str, str, int], list[tuple[str, int]]]:
+    """The most affected customers of each group."""
+    prints = sorted({row["fingerprint"] for row in groups})
+    rows = engine.query(
+        f"SELECT {_GROUP}, tenant, sum(n) AS n FROM {told} "
+        f"WHERE fingerprint IN ({', '.join(map(str, prints))}) GROUP BY {_GROUP}, tenant "
+        f"ORDER BY n DESC, tenant LIMIT {MAX_TENANTS} BY {_GROUP}",
+        asked,
+    ).to_pylist()
+    found: dict[tuple[str, str, int], list[tuple[str, int]]] = {_key(row): [] for row in groups}
+    for row in rows:
+        if _key(row) in found:
+            found[_key(row)].append((row["tenant"], int(row["n"])))
+    return found
+
+
+def _samples(
+    engine: Engine, span: Span, groups: Sequence[Mapping[str, Any]], filters: Filters
+) -> dict[int, list[ErrorSample]]:
+    """A few of each fingerprint, of as many customers as possible, the newest first."""
+    prints = sorted({row["fingerprint"] for row in groups} - {0})
+    if not prints:
+        return {}
+    hours = f"hour >= {span.from_ns // NS_A_HOUR} AND hour <= {span.to_ns // NS_A_HOUR}"
+    first, end = (minute * MINUTE.unit_ns for minute in span.touched_minutes)
+    rows = engine.query(
+        "SELECT fingerprint, tenant, told.1 AS at_ns, told.2 AS id, told.3 AS text, "
+        "row_number() OVER (PARTITION BY fingerprint, tenant ORDER BY at_ns DESC, id) AS place "
+        f"FROM error_samples ARRAY JOIN samples AS told WHERE {hours} "
+        f"AND fingerprint IN ({', '.join(map(str, prints))}) "
+        f"AND at_ns >= {first} AND at_ns < {end}{conditions_of(filters, _SAMPLE_LABELS)} "
+        f"ORDER BY place, at_ns DESC, id LIMIT {MAX_SAMPLES} BY fingerprint",
+        parameters_of(filters),
+    ).to_pylist()
+    found: dict[int, list[ErrorSample]] = {}
+    for row in sorted(rows, key=lambda row: -row["at_ns"]):
+        sample = ErrorSample(row["id"], row["tenant"], row["at_ns"] / NS_A_SECOND, row["text"])
+        found.setdefault(row["fingerprint"], []).append(sample)
+    return found
+
+
+def _group_of(
+    row: Mapping[str, Any], tenants: Sequence[tuple[str, int]], samples: Sequence[ErrorSample]
+) -> ErrorGroup:
+    return ErrorGroup(
+        fingerprint=f"{row['fingerprint']:016x}" if row["fingerprint"] else "",
+        integration=row["integration"],
+        reason=row["reason"],
+        pattern=row["pattern"],
+        count=int(row["n"]),
+        first_at=row["first"] / NS_A_SECOND,
+        last_at=row["last"] / NS_A_SECOND,
+        tenant_count=int(row["tenants"]),
+        tenants=tuple(tenants),
+        samples=tuple(samples),
+    )

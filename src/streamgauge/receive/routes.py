@@ -27,8 +27,8 @@ def routes(
         redaction: of the texts of hops; the built-in rules without it.
     """
     metering = metering or Metering(workshop.intake)
-    write_v1 = WriteEndpoint(workshop, Version1(), ask_v1)
-    write_v2 = WriteEndpoint(workshop, Version2(), ask_v2)
+    write_v1 = WriteEndpoint(workshop, Version1(), ask_v1, metering)
+    write_v2 = WriteEndpoint(workshop, Version2(), ask_v2, metering)
     return [
         Route("/write", write_v1.answer, methods=["POST"]),
         Route("/write", options, methods=["OPTIONS"]),

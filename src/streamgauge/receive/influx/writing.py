@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,8 @@ from streamgauge.receive.bodies import BodyTooLarge, UnknownEncoding
 from streamgauge.receive.influx.answers import Shape, common_headers, taken
 from streamgauge.receive.influx.parsing import parse
 from streamgauge.receive.influx.questions import WriteQuestion
+from streamgauge.receive.intake import Origin, Taken
+from streamgauge.receive.meaning.metering import Metering
 from streamgauge.receive.quotas import Admission, OverQuota
 from streamgauge.receive.workshop import FAILURES, Workshop
 
@@ -28,6 +31,7 @@ class WriteEndpoint:
     workshop: Workshop
     shape: Shape
     ask: Callable[[Mapping[str, str]], WriteQuestion]
+    metering: Metering
 
     async def answer(self, request: Request) -> Response:
         """Answer a write."""
@@ -59,7 +63,10 @@ class WriteEndpoint:
                 admission=admission,
             )
 
-        done = await self.workshop.take(request, read)
+        def take(origin: Origin, plain: bytes) -> Taken:
+            return self.metering.take_lines(origin, plain, partial(read, plain))
+
+        done = await self.workshop.work_on(request, take)
         return taken(done.parsed, self.shape, headers, done.over)
 
 

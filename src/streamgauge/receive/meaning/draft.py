@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from streamgauge.receive.influx.stamps import stamps_refused
 from streamgauge.receive.meaning import names
 from streamgauge.receive.meaning.names import Target
+from streamgauge.receive.meaning.reading import Manner
 from streamgauge.receive.meaning.rising import Rising, Samples, Shaped, is_bucket
 from streamgauge.receive.meaning.shapes import Shape
-from streamgauge.receive.meaning.shelf import Key, Rows, Shelf
+from streamgauge.receive.meaning.shelf import Rows, Shelf
 from streamgauge.receive.meaning.tables import Pointed, points_table, queue_table
 from streamgauge.receive.measured import Form, Histograms, Measured
 
@@ -38,14 +39,25 @@ class Draft:
     """[n_points]"""
 
     @property
-    def is_remembered(self) -> bool:
-        """Whether anything in it must be remembered until the next body."""
-        at = self.shelf.at
-        target, form = at["target"][self.numbers.rows], at["form"][self.numbers.rows]
-        wanted = np.isin(target, (*names.RISING, *names.HISTOGRAMS))
-        return bool(
-            (wanted & (form != Form.DELTA)).any() or (target == Target.COUNT).any()
-        ) or bool(np.isin(at["target"][self.histogram_rows], names.HISTOGRAMS).any())
+    def counts(self) -> bool:
+        """Whether anything in it adds to messages or durations."""
+        target = self.shelf.at["target"]
+        wanted = (*names.RISING, *names.HISTOGRAMS)
+        numbers = np.isin(target[self.numbers.rows], wanted).any()
+        return bool(numbers or np.isin(target[self.histogram_rows], names.HISTOGRAMS).any())
+
+    def only(self, chosen: Bools) -> Draft:
+        """With these of the numbers, and no histograms."""
+        numbers = self.numbers.where(chosen)
+        at = np.flatnonzero(chosen)
+        return replace(
+            self,
+            numbers=numbers,
+            histograms=Histograms(),
+            histogram_rows=self.histogram_rows[:0],
+            is_late=self.is_late[at],
+            stamps=self.stamps[at],
+        )
 
     def queue(self) -> pa.Table:
         """States of queues."""
@@ -113,6 +125,9 @@ class Draft:
         if (is_rising & ~is_delta).any():
             rising.add_counters(self.numbers.where(is_rising & ~is_delta))
         rising.add_histograms(shaped)
+        is_single = np.isin(at["target"], names.HISTOGRAMS) & np.isnan(at["upper"]) & good
+        if is_single.any():
+            rising.add_durations(self.numbers.where(is_single))
         buckets = is_bucket(self.shelf, self.numbers.rows) & good
         if buckets.any():
             rising.add_buckets(self.numbers.where(buckets))
@@ -153,11 +168,13 @@ def _bound(upper: float) -> str:
     return "+Inf" if upper == float("inf") else f"{upper:g}"
 
 
-def draft_of(measured: Measured, shelf: Shelf, db: str, received_at_ns: int) -> Draft:
+def draft_of(
+    measured: Measured, shelf: Shelf, db: str, received_at_ns: int, *, is_line: bool = False
+) -> Draft:
     """A body's points with what their series mean."""
     numbers, told = measured.numbers, measured.histograms
-    rows = shelf.rows(numbers.series, Key(db, is_histogram=False))
-    shaped = shelf.rows(told.series, Key(db, is_histogram=True))
+    rows = shelf.rows(numbers.series, Manner(db, is_line=is_line))
+    shaped = shelf.rows(told.series, Manner(db, is_histogram=True))
     stamps = np.concatenate([numbers.time_ns, told.time_ns])
     return Draft(
         shelf,

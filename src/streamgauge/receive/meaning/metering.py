@@ -29,14 +29,18 @@ from streamgauge.receive import metrics
 from streamgauge.receive.gating import MAX_TOLD, gated
 from streamgauge.receive.influx.keys import canonical
 from streamgauge.receive.influx.stamps import stamp_reason
-from streamgauge.receive.intake import Intake, Origin, Taken
+from streamgauge.receive.intake import Intake, Origin, Read, Taken
 from streamgauge.receive.meaning.draft import MAX_AHEAD_S, Draft, draft_of
+from streamgauge.receive.meaning.lines import LineSeries, new_names
+from streamgauge.receive.meaning.lineturn import LineTurn
 from streamgauge.receive.meaning.log import CounterLog
-from streamgauge.receive.meaning.reading import Reading, read_series
+from streamgauge.receive.meaning.names import family_name
+from streamgauge.receive.meaning.reading import Manner, Reading, read_series
 from streamgauge.receive.meaning.rising import Rising
-from streamgauge.receive.meaning.rules import MapRule
-from streamgauge.receive.meaning.shelf import Key, Shelf
+from streamgauge.receive.meaning.rules import MapRule, find_rule
+from streamgauge.receive.meaning.shelf import Shelf
 from streamgauge.receive.meaning.standing import Standing
+from streamgauge.receive.meaning.strangers import Strangers
 from streamgauge.receive.meaning.tables import messages_table
 from streamgauge.receive.measured import Measured, Series
 from streamgauge.receive.quotas import Admission
@@ -71,6 +75,10 @@ class Metering:
         folder = self.settings.folder
         log = CounterLog(folder, fsync=self.settings.fsync) if folder else None
         self._standing = Standing(log)
+        path = folder / "unmapped.json" if folder else None
+        self.strangers = Strangers(intake.gates.clock, path, self.settings.rules)
+        self._lines = LineSeries()
+        self._line_names: set[str] = set()
         self._shelf = Shelf(self._read)
         self._lock = threading.Lock()
 
@@ -83,10 +91,13 @@ class Metering:
         with self._lock:
             if not self._standing.is_open:
                 self._standing.open(self.intake.sink.knows)
+                self.strangers.load()
 
     def close(self) -> None:
         """Close the log; nothing is taken any more."""
         with self._lock:
+            if self._standing.is_open:
+                self.strangers.save()
             self._standing.close()
 
     def take(
@@ -125,7 +136,7 @@ class Metering:
             origin = replace(origin, idempotency_key=uuid4().hex)
             key = origin.retry_key(body, has_all_timestamps=True)
         base = _parsed(draft, refused)
-        if not draft.is_remembered:
+        if not draft.counts:
             return self.intake.take(
                 origin, body, lambda admission: self._gate(base, admission, body)
             )
@@ -159,6 +170,38 @@ class Metering:
                 self._standing.take_back(rising.change)
         return taken
 
+    def take_lines(self, origin: Origin, body: bytes, read: Read) -> Taken:
+        """As `Intake.take`, of a body of line protocol, whose points rules may give a meaning."""
+        turn = LineTurn(self._standing, self._lock, self._lines)
+
+        def mapped(admission: Admission | None) -> Parsed:
+            parsed = read(admission)
+            points = parsed.batch.points
+            if not points.num_rows:
+                return parsed
+            self._note_lines(points)
+            if not self.settings.rules:
+                return parsed
+            now_ns = int(self.intake.gates.clock.now() * 1e9)
+            key = origin.retry_key(body, has_all_timestamps=parsed.has_all_timestamps)
+            return turn.mapped(parsed, self._shelf_now(), now_ns, key)
+
+        with turn:
+            taken = self.intake.take(origin, body, mapped)
+            turn.is_kept = taken.is_new
+        return taken
+
+    def _note_lines(self, points: pa.Table) -> None:
+        """Remember what nobody understands among measurements that were not met before."""
+        found = new_names(points, self._line_names)
+        if not found:
+            return
+        measured, _ = self._lines.measured(points)
+        for series in measured.numbers.series:
+            is_found = any(series.name.startswith(name) for name in found)
+            if is_found and not find_rule(self.settings.rules, series.name, dict(series.labels)):
+                self.strangers.note(series.name, dict(series.labels), "line protocol")
+
     def _gate(
         self,
         parsed: Parsed,
@@ -182,8 +225,11 @@ class Metering:
             self._shelf = Shelf(self._read)
         return self._shelf
 
-    def _read(self, series: Series, key: Key) -> Reading:
-        return read_series(series, self.settings.rules, key.db, is_histogram=key.is_histogram)
+    def _read(self, series: Series, manner: Manner) -> Reading:
+        reading = read_series(series, self.settings.rules, manner)
+        if reading.is_strange and not manner.is_line:
+            self.strangers.note(family_name(series.name), dict(series.labels), "metrics")
+        return reading
 
 
 def _parsed(draft: Draft, refused: _Refused) -> Parsed:

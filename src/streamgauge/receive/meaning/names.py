@@ -12,6 +12,7 @@ specification for how one becomes the other).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -122,6 +123,13 @@ ROUTER_LABELS = ("router", "host", "instance", "service.instance.id")
 ROUTER_FALLBACKS = ("host.name", "service.name", "job")
 VERSION_LABELS = ("version", "service.version")
 
+_LOOKS = re.compile(
+    r"(?:^|[._-])(?:messages?|msgs?|events?|records?|publish\w*|deliver\w*|consum\w*|enqueue\w*|"
+    r"dequeue\w*|ack(?:ed|s)?|nack\w*|failed|dropped|dead_?letter\w*|dlq|queues?|backlog|lag|depth|"
+    r"pending|unacked|ready)(?:$|[._-])",
+    re.IGNORECASE,
+)
+
 _SECONDS = {
     "d": 86_400.0,
     "h": 3600.0,
@@ -171,6 +179,16 @@ def find_known(name: str) -> tuple[Known, str] | None:
         if plain.endswith(suffix) and plain.removesuffix(suffix) in _KNOWN:
             return _KNOWN[plain.removesuffix(suffix)], unit
     return None
+
+
+def family_name(name: str) -> str:
+    """Of a classic histogram's series the histogram's name."""
+    return next((name.removesuffix(one) for one in FAMILY_SUFFIXES if name.endswith(one)), name)
+
+
+def looks_like_ours(name: str) -> bool:
+    """Whether the words of a name are those of messages or queues."""
+    return bool(_LOOKS.search(name))
 
 
 def factor_of(target: Target, unit: str) -> float:

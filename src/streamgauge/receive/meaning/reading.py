@@ -59,34 +59,43 @@ class _Labels:
         return canonical(sorted(self.rest.items()), is_plain=False)
 
 
-def read_series(
-    series: Series, rules: Sequence[MapRule], db: str, *, is_histogram: bool
-) -> Reading:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the series of a body are to be read."""
+
+    db: str
+    """The name space, part of a series' identity."""
+    is_histogram: bool = False
+    """Whether its points have buckets of their own."""
+    is_line: bool = False
+    """Whether it was line protocol: then only rules give it a meaning."""
+
+
+def read_series(series: Series, rules: Sequence[MapRule], manner: Manner) -> Reading:
     """Understand a series.
 
     Args:
         series: as its sender tells it.
         rules: the `[[map]]`s; the first that fits decides.
-        db: the name space of its body, part of its identity.
-        is_histogram: whether its points have buckets of their own.
+        manner: of its body.
     """
     given = dict(series.labels)
     rule = find_rule(rules, series.name, given) if rules else None
     labels = rule.applied(given) if rule else given
-    known, unit, upper = _known(series, rule, labels)
+    known, unit, upper = _known(series, rule, labels, manner)
     labels.pop("le", None) if not math.isnan(upper) else None
-    form = _form(series, rule)
+    form = _form(series, rule, known, manner)
     target = known.target if known else Target.POINT
     if rule and rule.is_dropped:
         target = Target.DROPPED
-    elif known and not _can_be(known.target, form, is_histogram or not math.isnan(upper)):
+    elif known and not _can_be(known.target, form, manner, upper, rule):
         target = Target.POINT
     stage = known.stage if known else ""
     if target is Target.LATENCY and known and known.is_convention and not stage:
         stage = _stage_of_operation(_Labels(labels))
         target = target if stage else Target.POINT
     if target in {Target.POINT, Target.DROPPED}:
-        words, sender, upper = _point_words(series, given), "", math.nan
+        words, sender, upper = _point_words(series, labels if rule else given), "", math.nan
     elif target in names.QUEUE_COLUMNS:
         words, sender = _queue_words(_Labels(labels), known), ""
     else:
@@ -98,11 +107,11 @@ def read_series(
         form=form,
         words=words,
         factor=factor if rule is None or rule.scale is None else rule.scale,
-        identity=hash64(db, series.name, *_parts(series)),
-        teller=hash64(db, sender, counted_as),
+        identity=hash64(manner.db, series.name, *_parts(series)),
+        teller=hash64(manner.db, sender, counted_as),
         upper=upper,
-        family=hash64("family", db, series.name, *_parts(series, "le")),
-        is_strange=known is None and rule is None,
+        family=hash64("family", manner.db, series.name, *_parts(series, "le")),
+        is_strange=known is None and rule is None and names.looks_like_ours(series.name),
         rule=rule,
     )
 
@@ -118,7 +127,7 @@ def _parts(series: Series, but: str = "") -> list[str]:
 
 
 def _known(
-    series: Series, rule: MapRule | None, labels: dict[str, str]
+    series: Series, rule: MapRule | None, labels: dict[str, str], manner: Manner
 ) -> tuple[Known | None, str, float]:
     """What the name stands for, the unit it tells, and the bucket's bound."""
     name, upper = series.name, math.nan
@@ -126,7 +135,7 @@ def _known(
         name, upper = name.removesuffix("_bucket"), _bound(labels["le"])
     if rule and rule.to:
         return Known(names.OURS[rule.to]), names.unit_of_name(name), upper
-    found = names.find_known(name)
+    found = None if manner.is_line else names.find_known(name)
     return (found[0], found[1], upper) if found else (None, "", math.nan)
 
 
@@ -137,17 +146,22 @@ def _bound(text: str) -> float:
         return math.nan
 
 
-def _form(series: Series, rule: MapRule | None) -> Form:
-    """Remote write tells no types: there the name says what rises."""
+def _form(series: Series, rule: MapRule | None, known: Known | None, manner: Manner) -> Form:
+    """Remote write and line protocol tell no types: there the name says what rises, or a rule."""
     if rule and rule.form is not None:
         return rule.form
+    if manner.is_line and known and known.target in names.RISING:
+        return Form.DELTA
+    if rule and rule.to and known and known.target in names.RISING and series.form is Form.GAUGE:
+        return Form.CUMULATIVE
     rises = series.name.endswith(("_total", "_bucket"))
     return Form.CUMULATIVE if rises and series.form is Form.GAUGE else series.form
 
 
-def _can_be(target: Target, form: Form, has_buckets: bool) -> bool:
+def _can_be(target: Target, form: Form, manner: Manner, upper: float, rule: MapRule | None) -> bool:
+    has_buckets = manner.is_histogram or not math.isnan(upper)
     if target in names.HISTOGRAMS:
-        return has_buckets and form is not Form.GAUGE
+        return (form is not Form.GAUGE) if has_buckets else rule is not None
     if has_buckets:
         return False
     if target in names.RISING:

@@ -87,6 +87,22 @@ class Gathered:
         self.slots.append(slots[up])
         self.shapes.append(np.full(len(by), _NOBODY))
 
+    def add_singles(self, samples: Samples, seconds: Floats, is_wait: NDArray[np.bool_]) -> None:
+        """One duration each."""
+        size = len(seconds)
+        self.parts.append(
+            Counted(
+                samples.rows,
+                samples.time_ns,
+                np.ones(size),
+                np.zeros(size),
+                np.where(is_wait, np.nan, seconds),
+                np.where(is_wait, seconds, np.nan),
+            )
+        )
+        self.slots.append(np.full(size, _NOBODY))
+        self.shapes.append(np.full(size, _NOBODY))
+
     def add_cells(self, row: int, shape: Shape, by: Floats, key: int, *, is_wait: bool) -> None:
         """What a histogram adds."""
         full = np.flatnonzero(by > 0)
@@ -216,6 +232,15 @@ class Rising:
             self.change.standings.append(made[is_new])
         found: Ints = made["t1"][of]
         return found
+
+    def add_durations(self, samples: Samples) -> None:
+        """Numbers that a rule calls a duration: each weighs as one message's."""
+        at = self._shelf.at[samples.rows]
+        seconds = samples.value * at["factor"]
+        sound = np.isfinite(seconds) & (seconds >= 0)
+        self.durations.add_singles(
+            samples.where(sound), seconds[sound], at["target"][sound] == Target.QUEUE_TIME
+        )
 
     # -- histograms ---------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,7 @@ from streamgauge.receive.influx.book import Pool, compact
 from streamgauge.receive.influx.series import MESSAGES_TAGS, QUEUE_TAGS
 from streamgauge.receive.meaning import names
 from streamgauge.receive.meaning.names import Target
-from streamgauge.receive.meaning.reading import Reading
+from streamgauge.receive.meaning.reading import Manner, Reading
 from streamgauge.receive.measured import Series
 from streamgauge.receive.schema import constant_tag, pooled_tag, tag_array
 
@@ -31,15 +30,7 @@ _TAG_COUNT = len(MESSAGES_TAGS)
 POINT_TAGS = ("measurement", "tags")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """How the series of a body are to be read."""
-
-    db: str
-    is_histogram: bool
-
-
-Read = Callable[[Series, Key], Reading]
+Read = Callable[[Series, Manner], Reading]
 _DTYPE = np.dtype(
     [
         ("target", "u1"),
@@ -64,8 +55,8 @@ class Shelf:
             "queue": [Pool() for _ in QUEUE_TAGS],
             "points": [Pool() for _ in POINT_TAGS],
         }
-        self._by_id: dict[Key, dict[int, int]] = {}
-        self._by_series: dict[Key, dict[Series, int]] = {}
+        self._by_id: dict[Manner, dict[int, int]] = {}
+        self._by_series: dict[Manner, dict[Series, int]] = {}
         self._held: list[Series] = []
         """Those whose ids are known: an id is not given again while its object is held."""
         self.at = np.zeros(1024, _DTYPE)
@@ -79,27 +70,27 @@ class Shelf:
         """Whether an empty one should take its place."""
         return len(self._held) > self._max_series
 
-    def rows(self, series: Sequence[Series], key: Key) -> Rows:
+    def rows(self, series: Sequence[Series], manner: Manner) -> Rows:
         """The row of each series, reading those that are new."""
-        by_id = self._by_id.setdefault(key, {})
+        by_id = self._by_id.setdefault(manner, {})
         get = by_id.get
         found = [get(id(one), -1) for one in series]
         if -1 in found:
             with self._lock:
-                self._find_slowly(series, found, key, by_id)
+                self._find_slowly(series, found, manner, by_id)
         return np.array(found, np.int32)
 
     def _find_slowly(
-        self, series: Sequence[Series], found: list[int], key: Key, by_id: dict[int, int]
+        self, series: Sequence[Series], found: list[int], manner: Manner, by_id: dict[int, int]
     ) -> None:
-        by_series = self._by_series.setdefault(key, {})
+        by_series = self._by_series.setdefault(manner, {})
         for place, row in enumerate(found):
             if row >= 0:
                 continue
             one = series[place]
             known = by_series.get(one)
             if known is None:
-                known = by_series[one] = self._add(one, self._read(one, key))
+                known = by_series[one] = self._add(one, self._read(one, manner))
             elif self._held[known] is not one:
                 by_id.pop(id(self._held[known]), None)
                 self._held[known] = one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
@@ -51,19 +51,33 @@ class TokenGate:
         await answer(scope, receive, send)
 
     def _is_known(self, scope: Scope) -> bool:
-        given = _credentials(scope)
-        matches = [hmac.compare_digest(token, one) for token in self._tokens for one in given]
-        return any(matches)
+        return _matches(self._tokens, _credentials(scope))
+
+
+def is_known(authorization: str, tokens: Iterable[str]) -> bool:
+    """Whether the value of an `Authorization` header, or of metadata so called, has a token."""
+    return _matches([token.encode() for token in tokens], _of_header(authorization))
+
+
+def _matches(tokens: Sequence[bytes], given: Sequence[bytes]) -> bool:
+    """All are compared, so that the time it takes tells nothing."""
+    matches = [hmac.compare_digest(token, one) for token in tokens for one in given]
+    return any(matches)
 
 
 def _credentials(scope: Scope) -> list[bytes]:
-    scheme, _, value = Headers(scope=scope).get("authorization", "").partition(" ")
-    found = [value.strip().encode()] if scheme.lower() in _SCHEMES else []
-    if scheme.lower() == "basic":
-        found.append(_basic_password(value))
+    found = _of_header(Headers(scope=scope).get("authorization", ""))
     found += [
         one.encode() for one in parse_qs(scope["query_string"].decode("latin-1")).get("p", [])
     ]
+    return found
+
+
+def _of_header(authorization: str) -> list[bytes]:
+    scheme, _, value = authorization.partition(" ")
+    found = [value.strip().encode()] if scheme.lower() in _SCHEMES else []
+    if scheme.lower() == "basic":
+        found.append(_basic_password(value))
     return found
 
 

@@ -34,6 +34,7 @@ from streamgauge.app.config import (
     Log,
     MapSettings,
     Notify,
+    Otlp,
     PriceSettings,
     QueueSettings,
     Receive,
@@ -61,6 +62,7 @@ class Configuration(BaseSettings):
     auth: Auth = Auth()
     receive: Receive = Receive()
     limits: Limits = Limits()
+    otlp: Otlp = Otlp()
     store: Store = Store()
     govern: Govern = Govern()
     prices: PriceSettings = PriceSettings()

@@ -14,6 +14,7 @@ import structlog
 
 from streamgauge.app.collecting import collectors
 from streamgauge.app.configuration import Configuration
+from streamgauge.app.otlp import otlp_listeners
 from streamgauge.receive.collectors.health import GathererRegistry
 from streamgauge.receive.intake import Intake
 from streamgauge.receive.meaning.metering import Metering
@@ -35,8 +36,7 @@ def gatherers(
     configuration: Configuration, intake: Intake, metering: Metering, registry: GathererRegistry
 ) -> list[Gatherer]:
     """What is configured; each tells `registry` how it is doing."""
-    del metering
-    return [*collectors(configuration, intake, registry)]
+    return [*collectors(configuration, intake, registry), *otlp_listeners(configuration, metering)]
 
 
 async def gather(ways: Sequence[Gatherer], stop: asyncio.Event) -> None:

@@ -26,8 +26,12 @@ MAX_CONNECTIONS = 10_000
 at its backlog, and then not even answer `/health`."""
 
 
-def free_address(settings: ServerSettings) -> tuple[str, int]:
+def free_address(settings: ServerSettings, by: str = "--listen") -> tuple[str, int]:
     """The address to listen on, proven free (granian would share a port that is in use).
+
+    Args:
+        settings: which one.
+        by: what another can be given by.
 
     Raises:
         ConfigError: in use, not allowed, or not an address of this machine.
@@ -39,15 +43,15 @@ def free_address(settings: ServerSettings) -> tuple[str, int]:
         try:
             probe.bind((host, settings.port))
         except OSError as error:
-            raise ConfigError(_explain(settings.listen, error)) from error
+            raise ConfigError(_explain(settings.listen, error, by)) from error
         return host, int(probe.getsockname()[1])
 
 
-def _explain(listen: str, error: OSError) -> str:
+def _explain(listen: str, error: OSError, by: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"{listen} is in use by another program: stop that, or give another by --listen"
+        return f"{listen} is in use by another program: stop that, or give another by {by}"
     if error.errno in {errno.EACCES, errno.EPERM}:
-        return f"{listen}: not allowed (ports below 1024 need root): give another by --listen"
+        return f"{listen}: not allowed (ports below 1024 need root): give another by {by}"
     return f"cannot listen on {listen} ({error.strerror}): give an address of this machine"
 
 

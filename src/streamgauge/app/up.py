@@ -38,6 +38,7 @@ from streamgauge.app.known_series import KnownSeries
 from streamgauge.app.lean import allocate_sparingly
 from streamgauge.app.opening import Opening
 from streamgauge.app.operations import OwnOperations
+from streamgauge.app.otlp import check_otlp
 from streamgauge.app.roles import (
     DETECT_LEASE,
     LEASE_S,
@@ -102,6 +103,8 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
     roles = roles or Roles()
     check_roles(roles, configuration)
     _refuse_open_door(configuration)
+    if roles.receives:
+        check_otlp(configuration)
     host, port = free_address(configuration.server)
     folder = wiring.data_folder(configuration)
     clock = SystemClock()

@@ -17,8 +17,9 @@ from streamgauge.app.config.judging import (
     Rule,
 )
 from streamgauge.app.config.map import Derive, MapSettings
-from streamgauge.app.config.redact import Redact
+from streamgauge.app.config.otlp import Otlp
 from streamgauge.app.config.queues import QUEUES, QueueSettings
+from streamgauge.app.config.redact import Redact
 from streamgauge.app.config.section import Section
 from streamgauge.app.config.storage import Backup, Govern, PriceSettings, StateSettings, Store
 
@@ -39,6 +40,7 @@ __all__ = [
     "NotifyLog",
     "NotifyOpsgenie",
     "NotifyWebhook",
+    "Otlp",
     "PriceSettings",
     "QueueSettings",
     "Receive",
@@ -56,6 +58,7 @@ SECTIONS: dict[str, type[Section]] = {
     "auth": Auth,
     "receive": Receive,
     "limits": Limits,
+    "otlp": Otlp,
     "store": Store,
     "govern": Govern,
     "prices": PriceSettings,

@@ -81,24 +81,24 @@ def read_series(series: Series, rules: Sequence[MapRule], manner: Manner) -> Rea
     """
     given = dict(series.labels)
     rule = find_rule(rules, series.name, given) if rules else None
-    labels = rule.applied(given) if rule else given
+    labels = rule.applied(given) if rule else dict(given)
     known, unit, upper = _known(series, rule, labels, manner)
-    labels.pop("le", None) if not math.isnan(upper) else None
     form = _form(series, rule, known, manner)
     target = known.target if known else Target.POINT
     if rule and rule.is_dropped:
         target = Target.DROPPED
-    elif known and not _can_be(known.target, form, manner, upper, rule):
+    elif known and not _can_be(series.name, known.target, form, manner, upper, rule):
         target = Target.POINT
     stage = known.stage if known else ""
     if target is Target.LATENCY and known and known.is_convention and not stage:
         stage = _stage_of_operation(_Labels(labels))
         target = target if stage else Target.POINT
     if target in {Target.POINT, Target.DROPPED}:
-        words, sender, upper = _point_words(series, labels if rule else given), "", math.nan
+        words, sender, upper = _point_words(series, labels), "", math.nan
     elif target in names.QUEUE_COLUMNS:
         words, sender = _queue_words(_Labels(labels), known), ""
     else:
+        labels.pop("le" if not math.isnan(upper) else "", None)
         words, sender = _messages_words(_Labels(labels), known, stage)
     counted_as = (known.counted_as if known else "") or stage
     factor = names.factor_of(target, series.unit or unit)
@@ -158,10 +158,15 @@ def _form(series: Series, rule: MapRule | None, known: Known | None, manner: Man
     return Form.CUMULATIVE if rises and series.form is Form.GAUGE else series.form
 
 
-def _can_be(target: Target, form: Form, manner: Manner, upper: float, rule: MapRule | None) -> bool:
+def _can_be(
+    name: str, target: Target, form: Form, manner: Manner, upper: float, rule: MapRule | None
+) -> bool:
+    """Whether numbers told like that can be it."""
     has_buckets = manner.is_histogram or not math.isnan(upper)
     if target in names.HISTOGRAMS:
-        return (form is not Form.GAUGE) if has_buckets else rule is not None
+        if has_buckets:
+            return form is not Form.GAUGE
+        return rule is not None and form is Form.GAUGE and names.family_name(name) == name
     if has_buckets:
         return False
     if target in names.RISING:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 
-from streamgauge.receive.meaning.names import FAMILY_SUFFIXES, underscored
+from streamgauge.receive.meaning.names import underscored
 from streamgauge.receive.measured import Form
 
 _PLACE = re.compile(r"\{([^{}]+)\}")
@@ -86,9 +86,9 @@ class MapRule:
 
 
 def _names_of(name: str) -> list[str]:
-    """A series of a classic histogram also goes by the histogram's name."""
+    """A bucket of a classic histogram also goes by the histogram's name."""
     names = [name, underscored(name)] if "." in name else [name]
-    return names + [name.removesuffix(one) for one in FAMILY_SUFFIXES if name.endswith(one)]
+    return [*names, name.removesuffix("_bucket")] if name.endswith("_bucket") else names
 
 
 def find_rule(rules: Sequence[MapRule], name: str, labels: Mapping[str, str]) -> MapRule | None:

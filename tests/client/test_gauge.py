@@ -248,9 +248,28 @@ def test_a_server_that_is_away_gets_the_same_batches_in_order_when_it_is_back(
     gauge.close(WITHIN_S)
     assert [one.messages for one in server.taken] == [1, 2, 3, 0]
     assert [record.message for record in caplog.records] == [
-        "streamgauge takes nothing, batches wait: 503 busy",
-        "streamgauge takes batches again",
+        "streamgauge does not take what goes to /write, it waits: 503 busy",
+        "streamgauge takes what goes to /write again",
     ]
+
+
+def test_a_path_that_is_not_served_does_not_stop_the_counts(tmp_path: Path) -> None:
+    for spool in (None, tmp_path):
+        with scripted() as script:
+            script.paths["/v1/messages"] = 404
+            gauge = Gauge(script.url, router="r", interval_s=NEVER_S, spool=spool)
+            for count in (1, 2):
+                gauge.message(tenant="acme", id="m-1")
+                gauge.message(tenant="acme", count=count)
+                assert not gauge.flush(0.3)
+            writes = [path for path, *_ in script.requests if path.startswith("/write")]
+            assert len(writes) == 2
+            script.paths.clear()
+            assert gauge.close(WITHIN_S)
+            paths = [path.partition("?")[0] for path, *_ in script.requests]
+            assert paths[-3:] == ["/v1/messages", "/v1/messages", "/write"]
+            assert paths.count("/write") == 3
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_tries_again_by_itself_and_intervals_end_by_themselves(server: Taking) -> None:

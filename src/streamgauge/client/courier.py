@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from streamgauge.client.batch import Batch
 from streamgauge.client.losses import Loss, Losses
 from streamgauge.client.transport import Answer, Transport, Verdict
-from streamgauge.client.waiting import Waiting
+from streamgauge.client.waiting import Claim, Waiting
 
 FOLD_EVERY_S = 1.0
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 30.0
@@ -129,23 +129,41 @@ class Courier:
         self._transport.close()
 
     def _drain(self) -> Answer:
-        """Send all that waits, in order, up to the first that has to be sent again."""
+        """Send what waits, in order, up to the first that has to be sent again.
+
+        Where only a path is in trouble, what goes to other paths is sent all the same.
+        """
+        stuck: dict[str, Answer] = {}
         for claim in self._waiting.claims():
-            try:
-                answer = self._transport.post(claim.batch)
-            except BaseException:
+            if claim.batch.path in stuck:
                 claim.release()
-                raise
+                continue
+            answer = self._send_one(claim)
             if answer.verdict is Verdict.LATER:
-                claim.release()
-                self._losses.say("away", f"streamgauge takes nothing, batches wait: {answer.told}")
-                return answer
-            if answer.verdict is Verdict.REFUSED:
-                text = f"streamgauge refused what it was sent: {answer.told}"
-                self._losses.add(Loss.REFUSED_MESSAGES, claim.batch.messages, text)
-            claim.done()
-            self._losses.forget("away", "streamgauge takes batches again")
-        return Answer(Verdict.TAKEN)
+                stuck[claim.batch.path] = answer
+                if not answer.is_of_path:
+                    break
+        return next(iter(stuck.values()), Answer(Verdict.TAKEN))
+
+    def _send_one(self, claim: Claim) -> Answer:
+        try:
+            answer = self._transport.post(claim.batch)
+        except BaseException:
+            claim.release()
+            raise
+        if answer.verdict is Verdict.LATER:
+            claim.release()
+            place = claim.batch.path.partition("?")[0]
+            text = f"streamgauge does not take what goes to {place}, it waits: {answer.told}"
+            self._losses.say(place, text)
+            return answer
+        if answer.verdict is Verdict.REFUSED:
+            text = f"streamgauge refused what it was sent: {answer.told}"
+            self._losses.add(Loss.REFUSED_MESSAGES, claim.batch.messages, text)
+        claim.done()
+        place = claim.batch.path.partition("?")[0]
+        self._losses.forget(place, f"streamgauge takes what goes to {place} again")
+        return answer
 
     def _pause(self, seconds: float, until_hurried: bool = False) -> bool:
         """Wait so long; True at once when it is time to stop."""

@@ -20,6 +20,8 @@ LONGEST_RETRY_AFTER_S = 300.0
 FOR_GOOD = frozenset({400, 413, 415, 422})
 """The server understood and refuses: the same bytes will not fare better. All else is tried again,
 also a wrong token or path, which people put right."""
+OF_PATH = frozenset({404, 405, 500, 501})
+"""What an older server answers to a path that it does not know, or one with a fault to a path."""
 _MAX_ANSWER_BYTES = 65_536
 
 
@@ -41,6 +43,8 @@ class Answer:
     told: str = ""
     """What the server or the network said, for people."""
     retry_after_s: float = 0.0
+    is_of_path: bool = False
+    """It concerns what is sent to that path; the server takes other things."""
 
 
 class Transport(Protocol):
@@ -136,7 +140,8 @@ def understand(status: int, headers: Mapping[str, str], told: str) -> Answer:
     if status in FOR_GOOD:
         return Answer(Verdict.REFUSED, told)
     named = {name.lower(): value for name, value in headers.items()}
-    return Answer(Verdict.LATER, told, retry_after_s(named.get("retry-after", ""), time.time()))
+    wait_s = retry_after_s(named.get("retry-after", ""), time.time())
+    return Answer(Verdict.LATER, told, wait_s, status in OF_PATH)
 
 
 def retry_after_s(value: str, now: float) -> float:

@@ -62,19 +62,22 @@ class InMemory:
             self._losses.add(Loss.LOST_MESSAGES, one.messages, text)
 
     def claims(self) -> Iterator[Claim]:
-        """What waits now; a batch that loses its place while it is sent is not sent again."""
-        while True:
+        """What waits now."""
+        with self._lock:
+            listed = list(self._batches)
+        for batch in listed:
             with self._lock:
-                if not self._batches:
-                    return
-                first = self._batches[0]
-            yield _InMemoryClaim(first, self)
+                is_there = any(one is batch for one in self._batches)
+            if is_there:
+                yield _InMemoryClaim(batch, self)
 
     def remove(self, batch: Batch) -> None:
-        """It was taken or refused."""
+        """It was taken or refused; it may have lost its place meanwhile."""
         with self._lock:
-            if self._batches and self._batches[0] is batch:
-                self._pop(0)
+            for position, one in enumerate(self._batches):
+                if one is batch:
+                    self._pop(position)
+                    return
 
     def forget(self) -> None:
         """Begin anew."""

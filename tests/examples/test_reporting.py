@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from examples.router.lines import Identity
 from examples.router.queues import Depth
@@ -22,6 +24,8 @@ def test_hops_and_depths_are_told_in_streamgauges_words() -> None:
     for _ in range(3):
         reporting.message(hop)
     reporting.message(Hop("acme", "web", "received", "ok", size_bytes=10))
+    failed = Hop("acme", "web", "delivered", "error", "ga4", "timeout", message_id="m-1")
+    reporting.message(failed)
     reporting.queue("ga4", Depth(3, 9.5, 4, 0, 1, 1))
     reporting.dead_letters(2)
     reporting.close(within_s=30)
@@ -50,6 +54,8 @@ def test_hops_and_depths_are_told_in_streamgauges_words() -> None:
         "consumers": 1,
         "in_flight": 1,
     }
+    (told,) = map(json.loads, server.body("/v1/messages").splitlines())
+    assert (told["id"], told["outcome"], told["reason"]) == ("m-1", "error", "timeout")
     assert (letters.measurement, letters.fields) == ("router_report", {"dead_letters": 2})
 
 

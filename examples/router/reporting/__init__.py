@@ -66,10 +66,13 @@ def make_reporting(kind: str, url: str, identity: Identity, interval_s: float) -
         ValueError: no such kind.
     """
     if kind == "client":
-        from examples.router.reporting.by_client import ByClient
+        from examples.router.reporting.by_client import TOLD_RATIO, ByClient
 
         from streamgauge.client import Gauge
 
         router, version = identity.router, identity.version
-        return ByClient(Gauge(url, router=router, version=version, interval_s=interval_s))
+        gauge = Gauge(
+            url, router=router, version=version, interval_s=interval_s, journeys=TOLD_RATIO
+        )
+        return ByClient(gauge)
     raise ValueError(f"no reporting of kind {kind!r}; there is client")

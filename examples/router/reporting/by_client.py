@@ -8,6 +8,9 @@ from examples.router.reporting import Hop
 
 from streamgauge.client import Gauge
 
+TOLD_RATIO = 0.05
+"""Of messages, told hop by hop beside all that fail; the others are counted."""
+
 
 class ByClient:
     """Tells a gauge, which the caller makes."""
@@ -28,6 +31,7 @@ class ByClient:
             bytes=hop.size_bytes,
             latency_s=hop.latency_s,
             queue_s=hop.wait_s,
+            id=hop.message_id,
         )
 
     def queue(self, name: str, depth: Depth) -> None:

@@ -57,6 +57,14 @@ def test_each_hop_has_its_own_number_and_hour() -> None:
     assert [row["hour"] - OF_NOW for row in rows] == [0, -1, -24, 0]
 
 
+def test_hops_without_an_id_count_and_are_no_part_of_a_journey() -> None:
+    hops = [failed_hop("", "x", at=NOW), failed_hop("m", "x", at=NOW)]
+    tables = segment_of(body(hops=hops)).tables
+    assert tables["hops"].column("id").to_pylist() == ["m"]
+    assert [row["count"] for row in tables["error_minute"].to_pylist()] == [2]
+    assert "hops" not in segment_of(body(hops=hops[:1])).tables
+
+
 ERRORS = {
     "what went well is no error": ({"id": "m", "outcome": "ok"}, {}),
     "an attempt that will be made again is none": (failed_hop("m", "x", outcome="retried"), {}),

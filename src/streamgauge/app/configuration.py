@@ -30,6 +30,7 @@ from streamgauge.app.config import (
     DeclaredFlow,
     Detect,
     Govern,
+    Journeys,
     Limits,
     Log,
     MapSettings,
@@ -64,6 +65,7 @@ class Configuration(BaseSettings):
     limits: Limits = Limits()
     otlp: Otlp = Otlp()
     store: Store = Store()
+    journeys: Journeys = Journeys()
     govern: Govern = Govern()
     prices: PriceSettings = PriceSettings()
     state: StateSettings = StateSettings()

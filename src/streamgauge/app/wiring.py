@@ -40,6 +40,7 @@ from streamgauge.receive.quotas import QuotaSettings, TenantLimits
 from streamgauge.store import StoreSettings
 from streamgauge.store.engine.address import embedded_path, is_embedded, server_address
 from streamgauge.store.retention import Retention
+from streamgauge.store.settings import JourneySettings
 
 
 def store_url(configuration: Configuration) -> str:
@@ -93,7 +94,14 @@ def store_settings(configuration: Configuration) -> StoreSettings:
         minute_retention_s=store.minute_retention,
         hour_retention_s=store.hour_retention,
         day_retention_s=store.day_retention,
+        journeys=journey_settings(configuration),
     )
+
+
+def journey_settings(configuration: Configuration) -> JourneySettings:
+    """How much of what messages went through is kept."""
+    given = configuration.journeys
+    return JourneySettings(given.whole_for, given.retention, given.disk_budget)
 
 
 def memory_shares(configuration: Configuration) -> MemoryShares:

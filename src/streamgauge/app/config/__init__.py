@@ -6,6 +6,7 @@ Read once at the start by `app.configuration`; everything below `app` gets plain
 from __future__ import annotations
 
 from streamgauge.app.config.intake import Auth, Limited, Limits, Receive, Server, TenantLimit
+from streamgauge.app.config.journeys import Journeys
 from streamgauge.app.config.judging import (
     DeclaredFlow,
     Detect,
@@ -32,6 +33,7 @@ __all__ = [
     "Derive",
     "Detect",
     "Govern",
+    "Journeys",
     "Limited",
     "Limits",
     "Log",
@@ -60,6 +62,7 @@ SECTIONS: dict[str, type[Section]] = {
     "limits": Limits,
     "otlp": Otlp,
     "store": Store,
+    "journeys": Journeys,
     "govern": Govern,
     "prices": PriceSettings,
     "state": StateSettings,

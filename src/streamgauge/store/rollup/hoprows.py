@@ -50,11 +50,12 @@ def _counts(body: Body) -> NDArray[np.uint64]:
 
 
 def _stored(hops: pa.Table, told: list[Body]) -> pa.Table:
+    """Those of messages that have an id: the others are no part of a journey."""
     came = np.array([int(body.received_at * NS_A_SECOND) // NS_A_HOUR for body in told], np.int64)
     oldest = np.repeat(came - OLDEST_HOURS, [body.hops.num_rows for body in told])
     hour = np.maximum(hops.column("time_ns").to_numpy() // NS_A_HOUR, oldest)
-    kept = hops.drop_columns(["pattern", "fingerprint"])
-    return raw_rows(kept.append_column("hour", pa.array(hour)))
+    kept = hops.drop_columns(["pattern", "fingerprint"]).append_column("hour", pa.array(hour))
+    return raw_rows(kept.filter(pc.not_equal(kept.column("id"), "")))
 
 
 def _failed(hops: pa.Table) -> pa.Table:

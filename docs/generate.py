@@ -73,6 +73,7 @@ TABLES: dict[str, tuple[str, tuple[type[BaseModel], ...]]] = {
         (config.NotifyOpsgenie, config.NotifyWebhook, config.NotifyLog),
     ),
     "[[limit]]": ("", (config.TenantLimit,)),
+    "[[scrape]]": ("", (config.Scrape,)),
     "[[redact]]": ("", (config.Redact,)),
     "[[rule]]": ("", (config.Rule,)),
     "[[flow]]": ("", (config.DeclaredFlow,)),

@@ -41,6 +41,7 @@ from streamgauge.app.config import (
     Receive,
     Redact,
     Rule,
+    Scrape,
     Server,
     StateSettings,
     Store,
@@ -79,6 +80,7 @@ class Configuration(BaseSettings):
     redact: tuple[Redact, ...] = ()
     map: tuple[MapSettings, ...] = ()
     queue: tuple[QueueSettings, ...] = ()
+    scrape: tuple[Scrape, ...] = ()
 
     @field_validator("limit")
     @classmethod

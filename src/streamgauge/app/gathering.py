@@ -15,6 +15,7 @@ import structlog
 from streamgauge.app.collecting import collectors
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.otlp import otlp_listeners
+from streamgauge.app.scraping import scrapers
 from streamgauge.receive.collectors.health import GathererRegistry
 from streamgauge.receive.intake import Intake
 from streamgauge.receive.meaning.metering import Metering
@@ -36,7 +37,11 @@ def gatherers(
     configuration: Configuration, intake: Intake, metering: Metering, registry: GathererRegistry
 ) -> list[Gatherer]:
     """What is configured; each tells `registry` how it is doing."""
-    return [*collectors(configuration, intake, registry), *otlp_listeners(configuration, metering)]
+    return [
+        *collectors(configuration, intake, registry),
+        *scrapers(configuration, metering, registry),
+        *otlp_listeners(configuration, metering),
+    ]
 
 
 async def gather(ways: Sequence[Gatherer], stop: asyncio.Event) -> None:

@@ -21,6 +21,7 @@ from streamgauge.app.config.map import Derive, MapSettings
 from streamgauge.app.config.otlp import Otlp
 from streamgauge.app.config.queues import QUEUES, QueueSettings
 from streamgauge.app.config.redact import Redact
+from streamgauge.app.config.scrape import Scrape
 from streamgauge.app.config.section import Section
 from streamgauge.app.config.storage import Backup, Govern, PriceSettings, StateSettings, Store
 
@@ -48,6 +49,7 @@ __all__ = [
     "Receive",
     "Redact",
     "Rule",
+    "Scrape",
     "Section",
     "Server",
     "StateSettings",

@@ -43,10 +43,23 @@ class Family:
     kind: str
     unit: str = ""
 
+    def form(self, ending: str) -> Form | None:
+        """Of its series with that ending; None where such a family has none."""
+        return _FAMILY_ENDINGS[self.kind].get(ending)
+
+    def unit_of(self, ending: str) -> str:
+        """Counts of values have none."""
+        return "" if ending in {"_count", "_bucket", "_gcount"} else self.unit
+
     def is_as_named(self, name: str) -> bool:
         """Whether the names of its series say the same."""
         forms = _FAMILY_ENDINGS[self.kind].items()
         return not self.unit and all(form_by_name(name + end) is form for end, form in forms)
+
+
+def family_of(kind: str, unit: str) -> Family | None:
+    """Of a type and a unit as OpenMetrics writes them; None where the type says nothing."""
+    return Family(kind, UNITS.get(unit, unit)) if kind in _FAMILY_ENDINGS else None
 
 
 def form_by_name(name: str) -> Form:
@@ -85,7 +98,7 @@ class Families:
         base, underscore, ending = name.rpartition("_")
         for family_name, rest in ((name, ""), (base, underscore + ending)):
             family = self._by_name.get(family_name)
-            form = _FAMILY_ENDINGS[family.kind].get(rest) if family else None
+            form = family.form(rest) if family else None
             if family and form is not None:
-                return form, "" if rest in {"_count", "_bucket"} else family.unit
+                return form, family.unit_of(rest)
         return form_by_name(name), ""

@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Callable
 
+from bench.client import client_text
 from bench.constants import constants_text
 from bench.fleet import DAYS
 from bench.fsync import fsync_text
@@ -25,6 +26,7 @@ SECTIONS: dict[str, Callable[[Asked], str]] = {
     "ingest": lambda asked: ingest_text(asked.lines, asked.rounds),
     "parse": lambda asked: parse_text(asked.lines, asked.rounds),
     "remotewrite": lambda asked: remotewrite_text(asked.lines, asked.rounds),
+    "client": lambda asked: client_text(asked.rounds),
     "memory": lambda asked: memory_text(asked.minutes),
     "fsync": lambda asked: fsync_text(rounds=asked.rounds),
     "queries": lambda asked: queries_text(asked.days),

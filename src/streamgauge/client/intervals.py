@@ -128,32 +128,53 @@ class Intervals:
         return Row(value_line("streamgauge_client", labels, told, at_ns), 0)
 
     def _hop_rows(self) -> Iterator[Row]:
+        heads: dict[Key, str] = {}
         for hop in _drained(self._hops):
             try:
-                check_labels(hop.key)
+                head = heads.get(hop.key)
+                if head is None:
+                    head = heads[hop.key] = self._head(hop.key)
                 count = whole(hop.message_count)
-                told: dict[str, object] = {"id": hop.message_id, "time": hop.time_ns}
-                told |= {name: plain(part) for name, part in zip(LABELS, hop.key, strict=True)}
-                told |= {"count": count if count != 1 else "", "bytes": whole(hop.size_bytes) or ""}
-                told |= {"latency_s": self._duration(hop.latency_s)}
-                told |= {"queue_s": self._duration(hop.queue_s)}
-                told |= {"error": plain(hop.error, MAX_ERROR_CHARACTERS), **self._identity.tags}
+                yield Row(f'{{"time":{hop.time_ns}{head}{self._rest(hop, count)}}}', count)
             except Exception as error:  # whatever an argument's own methods raise
                 self._losses.add(Loss.BAD_CALLS, 1, f"a message has a bad argument: {error}")
-                continue
-            told = {name: value for name, value in told.items() if value != ""}
-            yield Row(json.dumps(told, separators=(",", ":")), count)
 
-    def _duration(self, seconds: float | None) -> float | str:
+    def _head(self, key: Key) -> str:
+        """What hops of one series have in common."""
+        check_labels(key)
+        return _members({**dict(zip(LABELS, map(plain, key), strict=True)), **self._identity.tags})
+
+    def _rest(self, hop: Hop, count: int) -> str:
+        told: dict[str, object] = {"id": hop.message_id}
+        if count != 1:
+            told["count"] = count
+        if hop.size_bytes:
+            told["bytes"] = whole(hop.size_bytes)
+        if hop.latency_s is not None:
+            told["latency_s"] = self._duration(hop.latency_s)
+        if hop.queue_s is not None:
+            told["queue_s"] = self._duration(hop.queue_s)
+        if hop.error:
+            told["error"] = plain(hop.error, MAX_ERROR_CHARACTERS)
+        return _members(told)
+
+    def _duration(self, seconds: float) -> float | str:
         """A bad one costs the message only its duration."""
-        if seconds is None:
-            return ""
         try:
             bucket_of(seconds)
             return max(float(seconds), 0.0)
         except (TypeError, ValueError, OverflowError) as error:
             self._losses.add(Loss.BAD_CALLS, 1, f"a message has a bad duration: {error}")
             return ""
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _members(told: dict[str, object]) -> str:
+    """`,"name":value` for each that is not empty."""
+    text = _encode({name: value for name, value in told.items() if value != ""})
+    return f",{text[1:-1]}" if len(text) > 2 else ""
 
 
 def _drained(waiting: deque[T]) -> Iterator[T]:

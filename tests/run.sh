@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What `make test` runs: style, types, imports, then every test, with coverage of all processes.
-# STREAMGAUGE_NIGHTLY=1 runs the full-size forms. Arguments go to pytest.
+# What `make test` runs: style, types, imports, then every test.
+# STREAMGAUGE_NIGHTLY=1 runs the full-size forms, and measures coverage of all processes, which takes
+# a third more processor time. Arguments go to pytest.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 BIN=$PWD/.venv/bin
@@ -42,25 +43,29 @@ step "format" "$BIN/ruff" format --check .
 step "types" "$BIN/mypy"
 step "imports" "$BIN/lint-imports"
 find_programs
-pytest() { "$BIN/python" -m pytest --cov --durations=10 "$@"; }
+coverage=()
+[ -n "${STREAMGAUGE_NIGHTLY:-}" ] && coverage=(--cov --cov-report=)
+pytest() { "$BIN/python" -m pytest "${coverage[@]}" --durations=10 "$@"; }
 
 # The demonstration mostly waits for minutes to pass: it runs beside the quick tests, which share three
 # workers, a file at a time: a module's tests share one store.
 if [ $# -gt 0 ]; then
-  step "tests" pytest --cov-report=term:skip-covered "$@"
+  step "tests" pytest "$@"
 else
   demo=tests/acceptance/test_demo.py
   demo_log=$(mktemp)
-  COVERAGE_FILE=$PWD/.coverage-demo pytest --cov-report= "$demo" >"$demo_log" 2>&1 &
+  COVERAGE_FILE=$PWD/.coverage-demo pytest "$demo" >"$demo_log" 2>&1 &
   demo_pid=$!
   quick=$(find tests -mindepth 1 -maxdepth 1 -type d ! -name acceptance ! -name __pycache__ | sort)
   # shellcheck disable=SC2086 # one word a folder
-  step "tests" pytest --numprocesses=3 --dist=loadfile --cov-report= $quick tests/acceptance --ignore="$demo"
+  step "tests" pytest --numprocesses=3 --dist=loadfile $quick tests/acceptance --ignore="$demo"
   step "demo" wait "$demo_pid"
   cat "$demo_log"
   rm -f "$demo_log"
-  "$BIN/python" -m coverage combine --quiet --append .coverage-demo
-  "$BIN/python" -m coverage report --skip-covered
+  if [ ${#coverage[@]} -gt 0 ]; then
+    "$BIN/python" -m coverage combine --quiet --append .coverage-demo
+    "$BIN/python" -m coverage report --skip-covered
+  fi
 fi
 
 if [ ${#failed[@]} -gt 0 ]; then

@@ -35,7 +35,7 @@ _TAGS = {
     "source": ("source_name", "app", "origin"),
     "integration": ("destination", "target", "sink", "endpoint", "destination_name", "vendor"),
     "pipeline": ("route", "flow", "topic", "stream"),
-    "queue": ("queue_name", "topic", "stream", "subscription", "destination"),
+    "queue": ("queue_name", "topic", "stream", "subscription", "destination", "name"),
     "outcome": ("result", "status"),
 }
 

@@ -29,6 +29,7 @@ from streamgauge.app.units import (
     parse_size,
     parse_size_limit,
 )
+from streamgauge.model.instants import read_instant
 
 PAGE = Path(__file__).with_name("configuration.md")
 
@@ -130,6 +131,8 @@ def _accepted(field: FieldInfo) -> str:
     units = [mark.func for mark in marks if isinstance(mark, BeforeValidator)]
     if parse_duration in units:
         return "duration"
+    if read_instant in units:
+        return "instant"
     if parse_retention in units:
         return 'duration, or `"forever"`'
     if parse_size in units:

@@ -1,11 +1,14 @@
 """Every history of the table, seen by all detectors at once."""
 
+import math
+
 import pytest
 from histories import CASES, Case
 
 from fleet import delta_of
 from streamgauge.detect.detector import Detector
 from streamgauge.detect.expectations import Expectations
+from streamgauge.model.expected import ExpectedFlow
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import Scope
 from streamgauge.model.words import Kind
@@ -13,7 +16,8 @@ from streamgauge.model.words import Kind
 
 def answers(case: Case) -> list[Finding]:
     """Learn, then go on minute by minute; what holds at the end."""
-    detector = Detector(Expectations(retired=(Scope(tenant="t19"),)))
+    retired = ExpectedFlow(Scope(tenant="t19"), 0.0, retired_at=math.inf)
+    detector = Detector(Expectations((retired,)))
     fleet = case.fleet()
     if case.learned:
         detector.learn(fleet.history(case.learned))

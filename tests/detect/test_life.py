@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from histories import WEEK_LEARNED, fans_out, of
 
-from fleet import DAY, Fleet, Sender, delta_of, make, queue_table, steady
+from fleet import DAY, START, Fleet, Sender, delta_of, make, queue_table, steady
 from streamgauge.detect.detector import Detector
-from streamgauge.detect.expectations import Declared, Expectations
+from streamgauge.detect.expectations import Expectations
+from streamgauge.model.expected import ExpectedFlow
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import Flow, Scope
 from streamgauge.model.words import Kind, Severity, Suspected
@@ -225,9 +226,10 @@ def test_an_empty_detector_and_one_without_lines_say_nothing() -> None:
 
 
 def test_a_declared_flow_never_seen_is_told_after_its_time() -> None:
-    declared = Declared(Scope(tenant="new"), expected_within_s=3600.0)
+    declared_at = 60.0 * (START + DAY)
+    declared = ExpectedFlow(Scope(tenant="new"), declared_at, expected_within_s=3600.0)
     fleet = steady(3, DAY)
-    watch = learned(fleet, DAY, Expectations(declared=(declared,)))
+    watch = learned(fleet, DAY, Expectations((declared,)))
     assert watch.ask(fleet.end_s) == []
     fleet = steady(3, DAY + 62)
     watch.run(fleet, DAY, DAY + 62)

@@ -125,7 +125,8 @@ def decide(
     store: Store, clock: SimulatedClock, configuration: Configuration, loaded: Loaded
 ) -> list[Incident]:
     """All incidents in the order they opened, as they stand at the last time stamp."""
-    judge = Judge(Detector(expectations(configuration)), rules(configuration), store)
+    said = expectations(configuration, loaded.first_ns / 1e9)
+    judge = Judge(Detector(said), rules(configuration), store)
     found: dict[str, Incident] = {}
     is_watched, retain_at = sys.stderr.isatty(), 0.0
     for now, delta in _ticks(store, loaded):

@@ -183,7 +183,7 @@ def _watch(
     governor: Governor,
     registry: GathererRegistry,
 ) -> Watch:
-    detector = Detector(wiring.expectations(configuration))
+    detector = Detector(wiring.expectations(configuration, clock.now()))
     own = own_findings(registry, clock, governor.findings)
     judge = Judge(detector, wiring.rules(configuration), store, own=own)
     router = wiring.router(configuration)

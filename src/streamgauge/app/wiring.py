@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from streamgauge.alert.rules import Rule
 from streamgauge.app import machine
@@ -17,7 +20,7 @@ from streamgauge.app.config import (
 )
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.governor import GovernorSettings
-from streamgauge.detect.expectations import Declared, Expectations
+from streamgauge.detect.expectations import Expectations
 from streamgauge.govern.constants import measured
 from streamgauge.govern.cost import Prices
 from streamgauge.govern.findings import WarningSettings
@@ -26,6 +29,7 @@ from streamgauge.govern.memory import DEFAULT_RATIO, MIN_BUDGET_BYTES, shares
 from streamgauge.model.budget import MemoryShares
 from streamgauge.model.clock import Clock
 from streamgauge.model.errors import ConfigError
+from streamgauge.model.expected import ExpectedFlow
 from streamgauge.model.flow import Scope
 from streamgauge.page.notifiers.build import NotifierSettings
 from streamgauge.page.notifiers.log import LogSettings
@@ -34,8 +38,8 @@ from streamgauge.page.notifiers.webhook import WebhookSettings
 from streamgauge.page.routing import Recipient, Router
 from streamgauge.receive.gates import Gates, gates_of
 from streamgauge.receive.limits import ReceiveLimits
-from streamgauge.receive.messages.redaction import Redaction
 from streamgauge.receive.meaning.metering import MeaningSettings
+from streamgauge.receive.messages.redaction import Redaction
 from streamgauge.receive.quotas import QuotaSettings, TenantLimits
 from streamgauge.store import StoreSettings
 from streamgauge.store.engine.address import embedded_path, is_embedded, server_address
@@ -212,15 +216,36 @@ def _tenant_limits(limits: Limited, default: Limited) -> TenantLimits:
     )
 
 
-def expectations(configuration: Configuration) -> Expectations:
-    """The flows that are declared or retired."""
+def expectations(
+    configuration: Configuration,
+    now: float,
+    since: Mapping[Scope, float] = MappingProxyType({}),
+) -> Expectations:
+    """What the file says of flows.
+
+    Args:
+        configuration: the file.
+        now: epoch seconds.
+        since: when each of its scopes was first read; now, where that is not known.
+    """
     return Expectations(
-        declared=tuple(
-            Declared(_scope(flow), flow.first_message_within)
-            for flow in configuration.flow
-            if not flow.retired
-        ),
-        retired=tuple(_scope(flow) for flow in configuration.flow if flow.retired),
+        tuple(_expected(flow, since.get(_scope(flow), now)) for flow in configuration.flow)
+    )
+
+
+def _expected(flow: DeclaredFlow, since: float) -> ExpectedFlow:
+    return ExpectedFlow(
+        _scope(flow),
+        declared_at=since,
+        expected_within_s=flow.expected_within,
+        first_message_by=flow.first_message_by,
+        first_within_s=flow.first_message_within,
+        calendar=flow.calendar,
+        paused_until=flow.paused_until,
+        retired_at=math.inf if flow.retired else None,
+        changed_at=since,
+        changed_by="the configuration",
+        is_configured=True,
     )
 
 

@@ -15,13 +15,16 @@ import numpy as np
 from streamgauge.detect.arrays import Ints
 from streamgauge.detect.backlog import Backlogs
 from streamgauge.detect.blind import Blindness, blind_finding
-from streamgauge.detect.declared import NeverSeen
+from streamgauge.detect.declared import Declarations
 from streamgauge.detect.errors import Errors
+from streamgauge.detect.excuses import Excuses
 from streamgauge.detect.expectations import Expectations
 from streamgauge.detect.fold import Fold
 from streamgauge.detect.gaps import SeenTime
 from streamgauge.detect.habit import Habit
 from streamgauge.detect.levels import Level, Levels, Names
+from streamgauge.detect.open_time import OpenTime
+from streamgauge.detect.routers import Routers
 from streamgauge.detect.shape import WEEK
 from streamgauge.detect.silence import SilenceEvidence
 from streamgauge.detect.silence_words import key_of
@@ -32,6 +35,7 @@ from streamgauge.detect.uncollected import SUBJECT
 from streamgauge.model.feed import Delta, History
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import Scope
+from streamgauge.model.router import RouterStatus
 from streamgauge.model.words import Kind, Severity, Suspected
 
 _REFRESH_LATE_S = 20.0
@@ -64,8 +68,19 @@ class Detector:
         self._sums.add_hours(history.hours)
         self._seen.add(np.asarray(history.seen_minutes))
         self.observe(history.recent)
+        if history.routers is not None:
+            self._routers.table.learn(history.routers)
         self._has_started = bool(len(self._sums.take_arrived()))
         self._has_arrived = False
+
+    def expect(self, expectations: Expectations) -> None:
+        """From the next turn on this is what people say of flows."""
+        self._expectations = expectations
+        self._excuses.replace(expectations)
+
+    def routers(self) -> list[RouterStatus]:
+        """Every router that is known, the worst first."""
+        return self._routers.statuses()
 
     @property
     def unwatched_flow_count(self) -> int:
@@ -75,6 +90,8 @@ class Detector:
     def observe(self, delta: Delta) -> None:
         """Add what was inserted; the order and the size of parts do not matter."""
         late = self._sums.add_minutes(delta.minutes)
+        if delta.routers is not None and delta.routers.num_rows:
+            self._routers.table.observe(delta.routers)
         minutes = [t["minute"].to_numpy() for t in (delta.minutes, delta.queues) if t.num_rows]
         newest_s = max(delta.newest_ns / 1e9, 0.0)
         for table in (delta.minutes, delta.queues):
@@ -90,27 +107,32 @@ class Detector:
         """All findings that hold at `now`, and once each that ended, with `over_reason`."""
         watermark = self._seen.watermark(now)
         if not np.isfinite(watermark):
-            return self._told.turn(self._never_seen.findings(now), {})
+            return self._told.turn(self._declared.findings(watermark, now, [], True), {})
         self._habit.make_room(self._levels.row_count)
         self._refresh(watermark, now)
         self._restore()
         self._hear(now)
         is_blind = self._blindness.judge(now, self._seen, self._habit, self._platform_row())
+        self._routers.judge(watermark, now, is_blind)
+        self._excuses.judge(watermark, now, self._habit, self._routers.hidden, self._routers.why)
         if self._is_as_before(watermark, now, is_blind):
             return []
         self._silences.judge(watermark, now, is_blind)
         found = self._fold.findings(self._silences.open, watermark, now)
+        found += self._routers.findings(now)
         reasons: dict[str, str] = {
             key_of(self._levels.groups[group]): why for group, why in self._silences.ended.items()
         }
+        reasons |= self._routers.ended
         found += self._errors.judge(watermark, now, is_blind)
         found += self._backlogs.judge(watermark, now, is_blind)
         reasons |= self._errors.ended | self._backlogs.ended
         if self._blindness.since is not None:
             tenants = len(self._levels.of_level(Level.TENANT))
             found.append(blind_finding(self._blindness.since, now, tenants))
-        else:
-            found += self._never_seen.findings(now)
+        has_settled = self._silences.has_settled(now)
+        found += self._declared.findings(watermark, now, found, has_settled)
+        reasons = self._declared.ended | reasons
         reasons[_BLIND_KEY] = self._blindness.over_reason(now)
         return self._told.turn(found, reasons)
 
@@ -156,18 +178,22 @@ class Detector:
         self._sums = Sums(self._levels)
         self._seen = SeenTime()
         self._habit = Habit.empty()
-        self._evidence = SilenceEvidence(self._habit, self._sums, self._seen)
+        open_time = OpenTime(self._seen)
+        self._evidence = SilenceEvidence(self._habit, self._sums, self._seen, open_time)
+        self._excuses = Excuses(self._levels, self._sums, self._evidence, open_time)
+        self._excuses.replace(self._expectations)
         self._silences = Silences(
-            self._levels, self._sums, self._habit, self._evidence, self._expectations
+            self._levels, self._sums, self._habit, self._evidence, self._excuses
         )
+        self._routers = Routers(self._levels, self._sums, self._habit, self._evidence)
         self._fold = Fold(self._levels, self._sums, lambda: self._habit.mean_rate)
-        self._errors = Errors(self._levels, self._sums, self._expectations)
+        self._errors = Errors(self._levels, self._sums, self._excuses)
         self._backlogs = Backlogs()
         self._blindness = Blindness()
-        self._never_seen = NeverSeen(self._levels, self._expectations)
+        self._declared = Declarations(self._levels, self._sums, self._excuses, open_time)
         self._late: list[Ints] = []
         self._has_started = self._has_arrived = False
-        self._looked_at: tuple[int, int, float, bool] | None = None
+        self._looked_at: tuple[int, int, float, bool, int] | None = None
         self._to_restore: dict[str, float] = {}
         self._refreshed_hour = -1
         self._refreshed_at = -np.inf
@@ -212,13 +238,15 @@ class Detector:
 
     def _is_as_before(self, watermark: float, now: float, is_blind: bool) -> bool:
         """Whether the last turn looked at the very same, settled, and found nothing to follow."""
-        looked_at = (self._sums.version, self._backlogs.version, watermark, is_blind)
+        versions = (self._sums.version, self._backlogs.version)
+        looked_at = (*versions, watermark, is_blind, self._excuses.version)
         is_same = looked_at == self._looked_at and not self._told.has_any
         self._looked_at = looked_at if self._silences.has_settled(now) else None
         return (
             is_same
             and self._blindness.since is None
-            and not (self._silences.open or self._errors.open or self._never_seen.is_waiting)
+            and self._routers.is_settled()
+            and not (self._silences.open or self._errors.open or self._declared.is_waiting)
         )
 
     def _restore(self) -> None:
@@ -230,6 +258,7 @@ class Detector:
             self._told.restore(_remembered(key, since))
             if key in by_key:
                 self._silences.restore(by_key[key], since)
+        self._routers.restore(self._to_restore)
         self._fold.restore(self._to_restore)
         self._errors.restore(self._to_restore)
         self._backlogs.restore(self._to_restore)

@@ -20,7 +20,7 @@ import numpy as np
 from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.error_fold import error_key, fold_errors, overlap
 from streamgauge.detect.error_habit import ErrorHabit, ends
-from streamgauge.detect.expectations import Expectations
+from streamgauge.detect.excuses import Excuses
 from streamgauge.detect.failing import Failing
 from streamgauge.detect.levels import Level, Levels, Names
 from streamgauge.detect.sentences import at_utc, share
@@ -42,8 +42,8 @@ _SURE = 0.97
 class Errors:
     """The groups that fail now."""
 
-    def __init__(self, levels: Levels, sums: Sums, expectations: Expectations) -> None:
-        self._levels, self._sums, self._expectations = levels, sums, expectations
+    def __init__(self, levels: Levels, sums: Sums, excuses: Excuses) -> None:
+        self._levels, self._sums, self._excuses = levels, sums, excuses
         self._habit = ErrorHabit(levels, sums)
         self.open: dict[int, Failing] = {}
         self.ended: dict[str, str] = {}
@@ -158,7 +158,7 @@ class Errors:
         usual = float(self._habit.share[group])
         if failing is None:
             lost, ends_ = failed[onset:].sum(), total[onset:].sum()
-            retired = self._expectations.is_retired(self._levels.groups[group])
+            retired = self._excuses.is_retired(self._levels.groups[group])
             if lost < _LEAST_FAILED or retired:
                 return
             since = 60.0 * (minute - WINDOW + 1 + onset)

@@ -1,12 +1,18 @@
-"""What the configuration says about flows: declared ones, retired ones, how soon they speak."""
+"""What people say about flows, as detection takes it; it can be replaced between two turns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
-from streamgauge.model.flow import Scope
+import numpy as np
+
+from streamgauge.detect.arrays import Ints
+from streamgauge.detect.levels import Levels
+from streamgauge.model.expected import ExpectedFlow
+from streamgauge.model.flow import Flow, Scope
 
 
 class Names(Protocol):
@@ -22,31 +28,49 @@ class Names(Protocol):
     def pipeline(self) -> str | None: ...  # noqa: D102
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """A flow (or all flows of a scope) that shall speak, whether it ever did or not."""
-
-    scope: Scope
-    expected_within_s: float = 86_400.0
-    """How long after `declared_at` its first message may take."""
-    declared_at: float = 0.0
-    """Epoch seconds; 0: counted from the first look at it."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expectations:
-    """Which flows are expected beside those that were seen, and which no longer are."""
+    """Everything that was said; of two about one scope the later one holds."""
 
-    declared: tuple[Declared, ...] = ()
-    retired: tuple[Scope, ...] = ()
-    """Every flow inside one of these scopes is not expected any more."""
+    flows: tuple[ExpectedFlow, ...] = ()
 
-    def is_retired(self, names: Names) -> bool:
-        """Whether a retired scope holds these names."""
-        return is_within(names, self.retired)
+    @cached_property
+    def by_tenant(self) -> dict[str | None, list[ExpectedFlow]]:
+        """The wider scopes first."""
+        found: dict[str | None, list[ExpectedFlow]] = {}
+        for one in sorted(self.flows, key=_narrowness):
+            found.setdefault(one.scope.tenant, []).append(one)
+        return found
+
+    def about(self, names: Names) -> list[ExpectedFlow]:
+        """All whose scope holds these names, the narrowest last."""
+        said = self.by_tenant.get(names.tenant, [])
+        if None in self.by_tenant and names.tenant is not None:
+            said = [*self.by_tenant[None], *said]
+        return [one for one in said if is_within(names, (one.scope,))]
 
 
-def is_within(names: Names, scopes: Iterable[Scope]) -> bool:
+class Reach:
+    """Finds the flows of a scope without comparing every flow with it."""
+
+    def __init__(self, levels: Levels) -> None:
+        self._levels = levels
+        self._by_tenant: dict[str, list[int]] = {}
+        self._count = 0
+
+    def flows_of(self, scope: Scope) -> Ints:
+        """The numbers of all flows inside of a scope, ascending."""
+        flows = self._levels.flows
+        for number in range(self._count, len(flows)):
+            self._by_tenant.setdefault(flows[number].tenant, []).append(number)
+        self._count = len(flows)
+        mine: Iterable[int] = range(len(flows))
+        if scope.tenant is not None:
+            mine = self._by_tenant.get(scope.tenant, ())
+        return np.array([n for n in mine if is_within(flows[n], (scope,))], np.int64)
+
+
+def is_within(names: Names | Flow, scopes: Iterable[Scope]) -> bool:
     """Whether one of `scopes` holds `names`; a scope of nothing but None holds nothing."""
     return any(
         any(wanted is not None for wanted in scope)
@@ -60,3 +84,7 @@ def is_within(names: Names, scopes: Iterable[Scope]) -> bool:
         )
         for scope in scopes
     )
+
+
+def _narrowness(one: ExpectedFlow) -> int:
+    return sum(part is not None for part in one.scope)

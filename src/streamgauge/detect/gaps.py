@@ -26,6 +26,7 @@ class SeenTime:
         self._lines: Bools = np.zeros(_SPAN, bool)
         self._newest_s = 0.0
         self._prefix: Floats | None = None
+        self._version = 0
         self.usual_gap_minutes = 1
         self.coverage = 0.0
         """Share of minutes with a line, of the last two days."""
@@ -91,13 +92,30 @@ class SeenTime:
         first = int(self._lines.argmax())
         return first + self._base if self._lines[first] else None
 
-    def _upto(self, at_s: float | Floats) -> Array:
-        if self._prefix is None:
-            self._prefix = np.concatenate([[0.0], np.cumsum(self._filled())]) * 60.0
+    def filled(self) -> tuple[int, Bools]:
+        """The first minute that is kept, and which from there on were seen."""
+        return self._base, self._filled()
+
+    def upto(self, at_s: float | Floats, prefix: Array) -> Array:
+        """Seconds before `at_s`, by sums [minutes + 1] from the first minute that is kept."""
         place = np.clip(np.asarray(at_s, float) / 60.0 - self._base, 0.0, _SPAN - 1.0)
         whole = place.astype(np.int64)
-        below = self._prefix[whole]
-        return below + (place - whole) * (self._prefix[whole + 1] - below)
+        below = prefix[whole]
+        return np.asarray(below + (place - whole) * (prefix[whole + 1] - below))
+
+    def version(self) -> int:
+        """Grows with everything newly seen."""
+        self._sums()
+        return self._version
+
+    def _upto(self, at_s: float | Floats) -> Array:
+        return self.upto(at_s, self._sums())
+
+    def _sums(self) -> Array:
+        if self._prefix is None:
+            self._prefix = np.concatenate([[0.0], np.cumsum(self._filled())]) * 60.0
+            self._version += 1
+        return self._prefix
 
     def _filled(self) -> Bools:
         if self.usual_gap_minutes <= 1:

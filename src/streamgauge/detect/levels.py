@@ -130,6 +130,10 @@ class Levels:
         """The group of that name."""
         return self._group_of.get(names)
 
+    def platform(self) -> int | None:
+        """The group that everything counts in."""
+        return self._group_of.get(Names(Level.PLATFORM))
+
     def rows_of(self, group: int) -> list[int]:
         """All rows of a group."""
         return [int(row) for row in self.channel_rows[group] if row >= 0]

@@ -28,6 +28,7 @@ from streamgauge.detect.arrays import Bools, Floats, Ints, grown
 from streamgauge.detect.gaps import SeenTime
 from streamgauge.detect.habit import Habit
 from streamgauge.detect.nats import silence_nats
+from streamgauge.detect.open_time import OpenTime
 from streamgauge.detect.shape import WEEK
 from streamgauge.detect.sums import HOURS_KEPT, Sums
 
@@ -47,8 +48,13 @@ _PEAK_MARGIN = 1.4
 class SilenceEvidence:
     """Evidence of every row, remembered by the hour so that a tick only adds the running hour."""
 
-    def __init__(self, habit: Habit, sums: Sums, seen: SeenTime) -> None:
+    def __init__(
+        self, habit: Habit, sums: Sums, seen: SeenTime, open_time: OpenTime | None = None
+    ) -> None:
         self._habit, self._sums, self._seen = habit, sums, seen
+        self._open_time = open_time or OpenTime(seen)
+        self._calendar: Ints = np.full(64, -1, np.int64)
+        self._has_hours = False
         self._until_hour: Ints = np.full(64, -1, np.int64)
         self._last_s: Floats = np.zeros(64)
         self._whole: Floats = np.zeros(64)
@@ -89,9 +95,44 @@ class SilenceEvidence:
         once = self._sums.tail_s[rows] >= _ONCE_A_MINUTE_S
         return np.asarray(once & self._is_anywhere(rows) & (self._habit.interval_s[rows] <= 61.0))
 
+    def count_from_at_least(self, rows: Ints, at: Floats) -> None:
+        """The same, each row from an instant of its own; what was counted from later stays so."""
+        self._make_room()
+        later = at > self._from_s[rows]
+        self._from_s[rows[later]] = at[later]
+        self._until_hour[rows[later]] = -1
+
+    def keep_hours(self, calendars: Ints) -> None:
+        """Count only what lies in the hours of these calendars; [rows], -1 for all hours."""
+        self._make_room()
+        if not np.array_equal(self._calendar[: len(calendars)], calendars):
+            self._calendar[: len(calendars)] = calendars
+            self._has_hours = bool((calendars >= 0).any())
+            self.forget()
+
+    def hours_of(self, rows: Ints) -> Ints:
+        """The number of the calendar [rows] that is their own; -1 for none."""
+        self._make_room()
+        return self._calendar[rows]
+
+    def quiet_s(self, rows: Ints, since: Floats, watermark: float) -> Floats:
+        """Seconds [rows] since an instant, in their hours."""
+        quiet = np.asarray(watermark - since)
+        return self._in_hours(rows, quiet, since, watermark)
+
+    def _in_hours(self, rows: Ints, seconds: Floats, start: Floats, end: float | Floats) -> Floats:
+        if not self._has_hours:
+            return seconds
+        numbers = self.hours_of(rows)
+        for number in np.unique(numbers[numbers >= 0]):
+            at = np.flatnonzero(numbers == number)
+            until = np.broadcast_to(end, seconds.shape)[at]
+            seconds[at] = self._open_time.seconds(int(number), start[at], until)
+        return seconds
+
     def due(self, rows: Ints, watermark: float) -> Bools:
         """Which of `rows` should have reported again by now."""
-        quiet_s = watermark - self._sums.last_s[rows]
+        quiet_s = self.quiet_s(rows, self._sums.last_s[rows], watermark)
         return np.asarray(quiet_s > 2.0 * self.interval_s(rows) + _STAGGER_S)
 
     def nats(self, rows: Ints, watermark: float) -> Floats:
@@ -127,7 +168,7 @@ class SilenceEvidence:
         total, hour = 0.0, int(end_s // 3600)
         rows, start = np.array([row]), np.array([start_s])
         for now in range(max(int(start_s // 3600), hour - HOURS_KEPT), hour + 1):
-            seconds = self._seconds(now, start, end_s)
+            seconds = self._seconds(rows, now, start, end_s)
             total += float(self._habit.rate[rows, now % WEEK][0] * seconds[0] / 3600.0)
         return total
 
@@ -154,7 +195,7 @@ class SilenceEvidence:
     def _of_hour(
         self, rows: Ints, hour: int, start_s: Floats, end_s: float | Floats
     ) -> tuple[Floats, Bools]:
-        seconds, place = self._seconds(hour, start_s, end_s), hour % WEEK
+        seconds, place = self._seconds(rows, hour, start_s, end_s), hour % WEEK
         habit = self._habit
         minute_nats = habit.nats[rows, place]
         nats = silence_nats(
@@ -164,12 +205,14 @@ class SilenceEvidence:
             np.maximum(habit.dispersion[rows], 1e-4),
             np.maximum(habit.activity_dispersion[rows], 1e-4),
         )
-        return nats, ~habit.is_known[rows, place]
+        # Hours that somebody gave are hours in which messages are due, known or not.
+        return nats, ~habit.is_known[rows, place] & (self.hours_of(rows) < 0)
 
-    def _seconds(self, hour: int, start_s: Floats, end_s: float | Floats) -> Floats:
+    def _seconds(self, rows: Ints, hour: int, start_s: Floats, end_s: float | Floats) -> Floats:
         begin = np.maximum(start_s, hour * 3600.0)
         end = np.minimum(end_s, (hour + 1) * 3600.0)
-        return self._seen.seconds(np.minimum(begin, end), end)
+        begin = np.minimum(begin, end)
+        return self._in_hours(rows, self._seen.seconds(begin, end), begin, end)
 
     def _make_room(self) -> None:
         rows = len(self._sums.last_s)
@@ -178,3 +221,4 @@ class SilenceEvidence:
         self._whole = grown(self._whole, rows, 0.0)
         self._from_s = grown(self._from_s, rows, 0.0)
         self._unseen = grown(self._unseen, rows, 0.0)
+        self._calendar = grown(self._calendar, rows, -1)

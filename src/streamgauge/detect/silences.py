@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamgauge.detect.arrays import Bools, Floats, Ints, grown
-from streamgauge.detect.expectations import Expectations
+from streamgauge.detect.excuses import ALL, Excuses
 from streamgauge.detect.habit import Habit
 from streamgauge.detect.levels import Level, Levels
 from streamgauge.detect.sentences import at_utc, duration, number
@@ -54,10 +54,10 @@ class Silences:
         sums: Sums,
         habit: Habit,
         evidence: SilenceEvidence,
-        expectations: Expectations,
+        excuses: Excuses,
     ) -> None:
         self._levels, self._sums, self._habit = levels, sums, habit
-        self._evidence, self._expectations = evidence, expectations
+        self._evidence, self._excuses = evidence, excuses
         self.open: dict[int, Silence] = {}
         self.ended: dict[int, str] = {}
         """Groups whose silence ended at the last turn, and why."""
@@ -87,10 +87,11 @@ class Silences:
             return
         has_settled = now - self._arrived_at[self._rows] >= _SETTLE_S
         due = has_settled & self._evidence.due(self._rows, watermark) & ~self._is_open
-        at = np.flatnonzero(due)
+        excused = self._excuses.share_of(self._rows)
+        at = np.flatnonzero(due & (excused < ALL))
         if len(at):
             rows = self._rows[at]
-            nats = self._evidence.nats(rows, watermark)
+            nats = self._evidence.nats(rows, watermark) * (1.0 - excused[at])
             fires = nats >= self._evidence.bar(rows, len(self._levels.flows))
             for place, value in zip(at[fires], nats[fires], strict=True):
                 self._open(int(place), float(value), watermark)
@@ -107,18 +108,14 @@ class Silences:
             self._is_open[self._groups == group] = True
 
     def _index(self) -> None:
-        """The rows that are judged: each group's primary one, without retired flows."""
+        """The rows that are judged: each group's primary one."""
         size = (len(self._levels.groups), self._levels.row_count)
         if size == self._built:
             return
         self._built = size
-        groups = [
-            group
-            for group, names in enumerate(self._levels.groups)
-            if not self._expectations.is_retired(names)
-        ]
-        self._groups = np.array(groups, np.int32)
-        self._rows = np.array([self._levels.primary(group) for group in groups], np.int32)
+        self._groups = np.arange(len(self._levels.groups), dtype=np.int32)
+        rows = [self._levels.primary(group) for group in range(len(self._levels.groups))]
+        self._rows = np.array(rows, np.int32)
         self._is_open = np.isin(self._groups, list(self.open))
 
     def _open(self, place: int, nats: float, watermark: float) -> None:
@@ -145,6 +142,8 @@ class Silences:
         quiet = watermark - self._sums.last_s[[above[0], row]]
         if quiet[0] < 0.5 * quiet[1] or not self._evidence.due(above, watermark)[0]:
             return False
+        if self._excuses.share_of(above)[0] >= ALL:
+            return False
         bar = self._evidence.bar(above, len(self._levels.flows))
         nats = self._evidence.nats(above, watermark)
         return bool(_PARENT_SHARE * bar[0] <= nats[0] < bar[0])
@@ -163,8 +162,8 @@ class Silences:
         return bool(newest > self._sums.last_s[row] + 60.0)
 
     def _follow(self, silence: Silence, watermark: float, now: float, is_blind: bool) -> None:
-        if self._expectations.is_retired(self._levels.groups[silence.group]):
-            self._end(silence.group, "it is retired")
+        if why := self._excuses.why(silence.group, now):
+            self._end(silence.group, why)
             return
         last = float(self._sums.last_s[silence.row])
         if last <= silence.since + 1.0:

@@ -12,10 +12,12 @@ from streamgauge.model.views import Filters
 from streamgauge.model.words import Health, IncidentState, Kind, Severity, Suspected
 
 
-def health_of(incidents: Sequence[Incident], messages: int | None) -> Health:
+def health_of(
+    incidents: Sequence[Incident], messages: int | None, tenant: str | None = None
+) -> Health:
     """The health of a scope.
 
-    1. Blind, or nobody's messages seen: unknown, which is never ok.
+    1. Blind, for all or for this customer, or nobody's messages seen: unknown, which is never ok.
     2. A P1: down.
     3. Anything else that is open, but for informational P5: degraded.
     4. None of its own messages seen, while others speak: unknown.
@@ -23,8 +25,9 @@ def health_of(incidents: Sequence[Incident], messages: int | None) -> Health:
     Args:
         incidents: those open over the range that concern the scope.
         messages: how many of its messages ended in the range; None if we did not see.
+        tenant: the customer, where the scope is of one.
     """
-    if messages is None or any(incident.kind is Kind.BLIND for incident in incidents):
+    if messages is None or is_hidden(incidents, tenant):
         return Health.UNKNOWN
     health = worst_of(incidents)
     return Health.UNKNOWN if health is Health.OK and not messages else health
@@ -36,6 +39,20 @@ def worst_of(incidents: Iterable[Incident]) -> Health:
     if Severity.P1 in severities:
         return Health.DOWN
     return Health.DEGRADED if severities - {Severity.P5} else Health.OK
+
+
+def is_all_blind(incident: Incident) -> bool:
+    """Whether nobody can be seen; one with a subject is about what comes by one way only."""
+    has_subject = any(incident.key.split("/", 5)[5:])
+    return incident.kind is Kind.BLIND and incident.scope.tenant is None and not has_subject
+
+
+def is_hidden(incidents: Iterable[Incident], tenant: str | None) -> bool:
+    """Whether a customer cannot be seen: nobody can, or it came only through what has stopped."""
+    return any(
+        is_all_blind(incident) or (incident.kind is Kind.BLIND and tenant in incident.affected)
+        for incident in incidents
+    )
 
 
 def is_about_us(incident: Incident) -> bool:
@@ -84,7 +101,8 @@ def _concerns(incident: Incident, asked: tuple[str | None, ...]) -> bool:
     if is_affected or any(named == value for value, named in pairs):
         return True
     return incident.scope.tenant is None and (
-        incident.severity is Severity.P1 or incident.kind is Kind.BLIND
+        (incident.severity is Severity.P1 and incident.kind is not Kind.BLIND)
+        or is_all_blind(incident)
     )
 
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from streamgauge.app.config.section import Section
 from streamgauge.app.units import Duration
+from streamgauge.detect.calendars import parse_calendar
+from streamgauge.model.instants import read_instant
 from streamgauge.model.words import Severity
 
 
@@ -78,16 +87,40 @@ class Rule(Section):
         return self
 
 
+def _hours(value: object) -> object:
+    if isinstance(value, str):
+        parse_calendar(value)
+    return value
+
+
+Moment = Annotated[float, BeforeValidator(read_instant)]
+"""Epoch seconds, written as an instant."""
+Hours = Annotated[str, BeforeValidator(_hours)]
+"""Weekly hours, as `detect.calendars` reads them."""
+
+
 class DeclaredFlow(Section):
-    """A flow that is expected though never seen, or (`retired`) not expected any more."""
+    """What is expected of a customer's flows; also over the API and on its page.
+
+    What the API says of the same flows holds in place of what stands here.
+    """
 
     tenant: str
     source: str | None = None
     integration: str | None = None
     pipeline: str | None = None
     retired: bool = False
+    """Not expected any more, even if it sends."""
+    expected_within: Duration | None = None
+    """Longest pause between two messages, within the calendar's hours; default: as learned."""
     first_message_within: Duration = 86400.0
-    """How long a declared flow may stay without its first message."""
+    """How long it may stay without its first message, from when this was first read."""
+    first_message_by: Moment | None = None
+    """The same as an instant, such as `"2026-12-01T08:00:00Z"`."""
+    calendar: Hours | None = None
+    """Weekly hours in which messages are expected: `"mon-fri 08:00-18:00 Europe/Berlin"`."""
+    paused_until: Moment | None = None
+    """No silence until then."""
 
 
 class Log(Section):

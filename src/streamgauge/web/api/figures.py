@@ -33,7 +33,9 @@ def figures_router(sources: Sources) -> APIRouter:
             ask_open(sources, asked.to_s),
             in_thread(sources.metrics.lag),
         )
-        health = health_of(concerning(incidents, query.filters), figures.messages)
+        health = health_of(
+            concerning(incidents, query.filters), figures.messages, query.filters.tenant
+        )
         return overview_shape(figures, health, lag)
 
     @router.get("/timeseries", summary="A metric over time")

@@ -11,7 +11,7 @@ from streamgauge.model.incident import Incident
 from streamgauge.model.views import FlowRow
 from streamgauge.model.words import Health, Kind
 from streamgauge.web import words
-from streamgauge.web.health import worst_of
+from streamgauge.web.health import is_all_blind, is_hidden, worst_of
 from streamgauge.web.pages.windows import is_flowing
 from streamgauge.web.words import Sign
 
@@ -49,7 +49,7 @@ def rows_by_trouble(
         now_s: epoch seconds.
     """
     theirs = by_tenant(incidents)
-    is_blind = any(i.kind is Kind.BLIND and i.scope.tenant is None for i in incidents)
+    is_blind = any(is_all_blind(incident) for incident in incidents)
     rows = [row_of(flow, theirs.get(flow.labels["tenant"], ()), is_blind, now_s) for flow in flows]
     return sorted(rows, key=lambda row: row.rank)
 
@@ -70,8 +70,8 @@ def row_of(
     flow: FlowRow, incidents: Sequence[Incident], is_blind: bool, now_s: float
 ) -> CustomerRow:
     """A customer with what is open about it."""
-    health = worst_of(incidents)
-    if health is Health.OK and is_blind:
+    health = worst_of(one for one in incidents if one.kind is not Kind.BLIND)
+    if health is Health.OK and (is_blind or is_hidden(incidents, flow.labels["tenant"])):
         health = Health.UNKNOWN
     worst = min(incidents, key=lambda incident: incident.severity, default=None)
     is_quiet = health is Health.OK and not is_flowing(flow.last_seen_at, now_s)

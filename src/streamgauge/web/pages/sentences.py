@@ -9,7 +9,7 @@ from streamgauge.model.incident import Incident
 from streamgauge.model.words import Health, Kind, Severity
 from streamgauge.web import words
 from streamgauge.web.format import NBSP, ago, duration, plural, rate, utc_short
-from streamgauge.web.health import is_about_us
+from streamgauge.web.health import is_about_us, is_all_blind
 from streamgauge.web.pages.windows import is_flowing
 from streamgauge.web.ports import Expectation
 from streamgauge.web.ranges import HOUR_S
@@ -50,9 +50,7 @@ def platform_verdict(
     """
     if last_seen_at is None:
         return NOTHING_YET
-    is_blind = any(
-        incident.kind is Kind.BLIND and not any(incident.scope) for incident in incidents
-    )
+    is_blind = any(is_all_blind(incident) for incident in incidents)
     if is_blind or now_s - last_seen_at > HOUR_S:
         since = utc_short(last_seen_at, now_s)
         ending = ": we are blind." if is_blind else "."
@@ -102,8 +100,11 @@ def customer_verdict(
         last_seen_at: epoch seconds of its newest message ever.
         now_s: epoch seconds.
     """
-    if any(incident.kind is Kind.BLIND for incident in incidents):
+    if any(is_all_blind(incident) for incident in incidents):
         return Verdict(words.HEALTH[Health.UNKNOWN], "We cannot see this customer: we are blind.")
+    if any(incident.kind is Kind.BLIND for incident in incidents):
+        text = "We cannot see this customer: the router it comes through has stopped reporting."
+        return Verdict(words.HEALTH[Health.UNKNOWN], text)
     pressing = _pressing(incidents)
     if pressing:
         return _attention(pressing)

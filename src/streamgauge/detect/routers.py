@@ -1,0 +1,301 @@
+"""Routers as senders: one that stops makes what came through it unknown, not silent.
+
+Each turn, for every router that is overdue by its own habit (two usual intervals + 10 s):
+
+1. Its own flows are those that came (nearly) only through it. None of them: it is *gone*, and
+   nobody need know; so are instances that autoscaling takes away.
+2. At least half of what they usually bring was heard since, so by other ways: it was replaced, or
+   its customers were sent elsewhere. It is gone.
+3. Else its own flows that were not heard since are hidden: no silence of theirs opens. When their
+   quiet together is evidence enough, the router is *blind*: one finding names it.
+
+Blindness ends when the router reports again, or when its flows come by other ways. A router that
+carries one customer alone and never reports without messages is not told apart from the customer:
+then the customer is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+import numpy as np
+
+from streamgauge.detect.arrays import Bools, Floats, Ints
+from streamgauge.detect.habit import Habit
+from streamgauge.detect.levels import Levels
+from streamgauge.detect.router_table import RouterTable
+from streamgauge.detect.router_words import Lost, blind_prefix, router_finding
+from streamgauge.detect.sentences import at_utc, duration
+from streamgauge.detect.silence import SilenceEvidence
+from streamgauge.detect.sums import Sums
+from streamgauge.model.finding import Finding
+from streamgauge.model.router import RouterState, RouterStatus
+
+_STAGGER_S = 10.0
+_LEAST_S = 90.0
+"""No router is told to have stopped sooner."""
+_UNKNOWN_INTERVAL_S = 60.0
+_USUAL = 0.95
+_ONLY = 0.9
+"""Of a flow's reports: it comes through this router only."""
+_MOSTLY = 0.6
+"""The same of one that was heard by other ways since, which lowers its share."""
+_LEAST_REPORTS = 5.0
+_MOVED = 0.5
+_NATS = 7.0
+_NATS_OF_PULSE = 3.0
+"""Enough where the router reports by itself, regularly, and no new one has come in its place."""
+_REPLACED_WITHIN_S = 600.0
+_SAME_ONSET_S = 300.0
+_STALE_S = 1800.0
+"""After a start: one that was quiet for longer before is not looked into any more."""
+_FORGET_S = 7 * 86_400.0
+
+
+@dataclass
+class _Quiet:
+    """A router that is overdue."""
+
+    last_s: float
+    own: Ints
+    """Its own flows, as they were when it became overdue."""
+    hidden: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+class Routers:
+    """Which routers live, which are gone, and what is hidden by those that are blind."""
+
+    def __init__(self, levels: Levels, sums: Sums, habit: Habit, evidence: SilenceEvidence) -> None:
+        self._levels, self._sums, self._habit, self._evidence = levels, sums, habit, evidence
+        self.table = RouterTable(levels)
+        self.blind: dict[int, float] = {}
+        """By row: the time of its last report."""
+        self.ended: dict[str, str] = {}
+        """Keys of findings that ended at the last turn, and why."""
+        self.hidden: Bools = np.zeros(0, bool)
+        """[flows]"""
+        self._quiet: dict[int, _Quiet] = {}
+        self._gone: dict[int, float] = {}
+        """By row: the last report after which it was found to be gone."""
+        self._leader: dict[int, int] = {}
+        """Routers that stopped together are told as the first of them."""
+        self._has_judged = False
+
+    def judge(self, watermark: float, now: float, is_blind: bool) -> None:
+        """One turn; while the whole platform is blind nothing changes."""
+        self.ended = {}
+        if self.table.is_empty:
+            return
+        if not is_blind:
+            self._end_of_those_that_speak(now)
+            for row in self._overdue(watermark):
+                self._look(int(row), watermark)
+            self._has_judged = True
+        self.hidden = np.zeros(len(self._levels.flows), bool)
+        for quiet in self._quiet.values():
+            self.hidden[quiet.hidden] = True
+
+    def findings(self, now: float) -> list[Finding]:
+        """One for all routers that stopped together."""
+        led: dict[int, list[int]] = {}
+        for row in sorted(self.blind, key=lambda row: self.blind[row]):
+            led.setdefault(self._lead(row), []).append(row)
+        alive = len(self.table.rows()) - len(self.blind) - len(self._gone)
+        return [router_finding(self._lost(rows), max(alive, 0), now) for rows in led.values()]
+
+    def restore(self, open_findings: Mapping[str, float]) -> None:
+        """Hold blind what was so before a restart, until it speaks or is found to be gone.
+
+        Args:
+            open_findings: since when (epoch seconds), by key; also of other findings.
+        """
+        for key, since in open_findings.items():
+            name = unquote(key.removeprefix(blind_prefix()))
+            row = self.table.find(name) if key.startswith(blind_prefix()) and name else None
+            if row is not None:
+                self._leader[row], self.blind[row] = row, since
+                self._hold_blind_with(row, since)
+
+    def _hold_blind_with(self, lead: int, since: float) -> None:
+        """Those that had stopped together with it: only the first of them is in the key."""
+        rows = self.table.rows()
+        near = np.abs(self.table.last_s[rows] - since) <= _SAME_ONSET_S
+        for row in rows[near]:
+            if row != lead and len(self._own(int(row))):
+                self._leader[int(row)] = lead
+                self.blind[int(row)] = float(self.table.last_s[row])
+
+    def why(self, flow: int) -> str:
+        """Why nothing of this flow is seen."""
+        for row, quiet in self._quiet.items():
+            if flow in quiet.hidden:
+                return f"it is unknown: router {self.table.names[row]} has stopped reporting"
+        return "it is unknown: its router has stopped reporting"
+
+    def is_settled(self) -> bool:
+        """Whether nothing is to be followed."""
+        return not self._quiet and not self.blind
+
+    def statuses(self) -> list[RouterStatus]:
+        """Of every router that is known, the blind ones first, then by name."""
+        table, usual_s = self.table, self._usual_s()
+        found = [
+            RouterStatus(
+                name=table.names[row],
+                state=self._state(row),
+                first_seen_at=float(table.first_s[row]),
+                last_seen_at=float(table.last_s[row]),
+                interval_s=float(usual_s[row]),
+                only_customers=len(self._tenants(self._own(row))),
+                customers=len(self._tenants(table.through(row))),
+            )
+            for row in table.rows()
+        ]
+        order = list(RouterState)
+        return sorted(found, key=lambda one: (order.index(one.state), one.name))
+
+    def _state(self, row: int) -> RouterState:
+        if row in self.blind:
+            return RouterState.BLIND
+        if self._gone.get(row) == self.table.last_s[row]:
+            return RouterState.GONE
+        return RouterState.LATE if row in self._quiet else RouterState.ALIVE
+
+    def _usual_s(self) -> Floats:
+        """The usual time [rows] between reports."""
+        gaps = np.sort(self.table.gaps_s, axis=1)  # NaN last
+        known = (~np.isnan(gaps)).sum(axis=1)
+        at = np.maximum(np.ceil(_USUAL * known).astype(np.int64) - 1, 0)
+        usual = gaps[np.arange(len(gaps)), at]
+        # Of few reports the habit is not known.
+        return np.asarray(np.where(known >= 5, usual, np.fmax(usual, _UNKNOWN_INTERVAL_S)))
+
+    def _overdue(self, watermark: float) -> Ints:
+        rows = self.table.rows()
+        quiet_s = watermark - self.table.last_s[rows]
+        return rows[quiet_s > 2.0 * self._usual_s()[rows] + _STAGGER_S]
+
+    def _end_of_those_that_speak(self, now: float) -> None:
+        for row, quiet in list(self._quiet.items()):
+            if self.table.last_s[row] > quiet.last_s:
+                del self._quiet[row]
+        for row, last_s in list(self.blind.items()):
+            heard_s = float(self.table.last_s[row])
+            if heard_s > last_s + 1.0:
+                gap = duration(heard_s - last_s)
+                self._end(row, f"it reports again since {at_utc(heard_s, now)}, after {gap}")
+        self._gone = {r: at for r, at in self._gone.items() if self.table.last_s[r] == at}
+
+    def _look(self, row: int, watermark: float) -> None:
+        """Follow one that is overdue; see the module."""
+        last_s = float(self.table.last_s[row])
+        if self._gone.get(row) == last_s:
+            return
+        quiet_s, limit_s = watermark - last_s, self._limit_s(row)
+        if not self._has_judged and quiet_s > max(_STALE_S, limit_s) and row not in self.blind:
+            self._gone[row] = last_s
+            return
+        quiet = self._quiet.get(row)
+        if quiet is None:
+            quiet = self._quiet[row] = _Quiet(last_s, self._own(row))
+        unheard, moved = self._heard_since(quiet)
+        if not len(unheard) or moved >= _MOVED or quiet_s > _FORGET_S:
+            quiet.hidden = unheard[:0]
+            if quiet_s > limit_s:
+                self._give_up(row, last_s, quiet_s)
+            return
+        quiet.hidden = unheard
+        if row not in self.blind and quiet_s > limit_s:
+            rows = self._levels.flow_rows[unheard, 0]
+            nats = float(self._evidence.nats(rows, watermark).sum())
+            if nats >= self._needed(row):
+                self.blind[row] = last_s
+
+    def _give_up(self, row: int, last_s: float, quiet_s: float) -> None:
+        if row in self.blind:
+            is_old = quiet_s > _FORGET_S
+            why = "it was not heard of for a week, and is taken for retired"
+            other = "what came through it comes by other ways now: it is gone"
+            self._end(row, why if is_old else other)
+        self._gone[row] = last_s
+        self._quiet.pop(row, None)
+
+    def _end(self, row: int, reason: str) -> None:
+        """It is not blind any more; told when all that stopped with it are not."""
+        del self.blind[row]
+        lead = self._leader.pop(row, row)
+        rest = [one for one, leader in self._leader.items() if leader == lead and one in self.blind]
+        if row == lead and rest:
+            self._leader |= dict.fromkeys(rest, rest[0])
+        self.ended[blind_prefix(self.table.names[row])] = reason
+
+    def _heard_since(self, quiet: _Quiet) -> tuple[Ints, float]:
+        """Its own flows not heard since, and which share of what all bring was heard."""
+        rows = self._levels.flow_rows[quiet.own, 0]
+        is_heard = self._sums.last_s[rows] > quiet.last_s + 1.0
+        weights = self._habit.mean_rate[rows] + 1e-9
+        moved = float(weights[is_heard].sum() / weights.sum()) if len(rows) else 1.0
+        return quiet.own[~is_heard], moved
+
+    def _own(self, row: int) -> Ints:
+        """The flows that came through it only; none where it cannot be told from a customer."""
+        only = self.table.only_through(row, _ONLY, _LEAST_REPORTS)
+        mostly = self.table.only_through(row, _MOSTLY, _LEAST_REPORTS)
+        last = self._sums.last_s[self._levels.flow_rows[mostly, 0]]
+        own = np.union1d(only, mostly[last > self.table.last_s[row] + 1.0])
+        if not self.table.has_pulse[row] and len(self._tenants(own)) < 2:
+            return own[:0]
+        return own
+
+    def _limit_s(self, row: int) -> float:
+        return max(2.0 * float(self._usual_s()[row]) + _STAGGER_S, _LEAST_S)
+
+    def _needed(self, row: int) -> float:
+        """Nats of evidence: less where its own heartbeat is missed."""
+        since = self.table.last_s[row] - _REPLACED_WITHIN_S
+        others = self.table.rows()
+        is_replaced = bool((self.table.first_s[others[others != row]] > since).any())
+        gaps = self.table.gaps_s[row][~np.isnan(self.table.gaps_s[row])]
+        is_regular = len(gaps) >= 10 and gaps.max() <= 2.0 * np.median(gaps)
+        has_pulse = bool(self.table.has_pulse[row])
+        return _NATS_OF_PULSE if has_pulse and is_regular and not is_replaced else _NATS
+
+    def _lead(self, row: int) -> int:
+        """Whom it is told as."""
+        lead = self._leader.get(row)
+        if lead is None:
+            since = self.blind[row]
+            near = (
+                one
+                for one in dict.fromkeys(self._leader.values())
+                if one in self.blind and abs(self.blind[one] - since) <= _SAME_ONSET_S
+            )
+            lead = self._leader[row] = next(near, row)
+        return lead
+
+    def _lost(self, rows: list[int]) -> Lost:
+        hidden = [self._quiet[row].hidden for row in rows if row in self._quiet]
+        flows = np.unique(np.concatenate(hidden)) if hidden else np.zeros(0, np.int64)
+        weights = self._habit.mean_rate[self._levels.flow_rows[flows, 0]]
+        by_tenant: dict[str, float] = {}
+        for flow, weight in zip(flows, weights, strict=True):
+            tenant = self._levels.flows[flow].tenant
+            by_tenant[tenant] = by_tenant.get(tenant, 0.0) + float(weight)
+        through = {tenant for row in rows for tenant in self._tenants(self.table.through(row))}
+        whole = float(self._habit.mean_rate[self._platform_row()])
+        return Lost(
+            names=[self.table.names[row] for row in rows],
+            since=min(self.blind[row] for row in rows),
+            tenants=sorted(by_tenant, key=lambda tenant: -by_tenant[tenant]),
+            elsewhere_count=len(through - by_tenant.keys()),
+            share=float(weights.sum()) / max(whole, 1e-9),
+        )
+
+    def _platform_row(self) -> int:
+        group = self._levels.platform()
+        return self._levels.primary(group) if group is not None else 0
+
+    def _tenants(self, flows: Ints) -> set[str]:
+        return {self._levels.flows[flow].tenant for flow in flows}

@@ -6,6 +6,7 @@ answers as it is told.
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -159,3 +160,35 @@ def test_a_queue_can_be_asked_for(streamgauge: StreamgaugeProcess) -> None:
         return counts_by(streamgauge.client, "queue", now - 60, now + 60, "backlog")
 
     eventually(lambda: backlogs().get("client-queue") == 17, within_s=WITHIN_S)
+
+
+PAGE = Path(__file__).parents[2] / "docs/client.md"
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("number", "messages", "errors"),
+    [
+        pytest.param(0, 2, 1, id="the quick start"),
+        pytest.param(1, 1, 0, id="headers"),
+        pytest.param(2, 0, 0, id="the middleware"),
+    ],
+)
+def test_the_pages_examples_do_what_they_say(
+    streamgauge: StreamgaugeProcess, tmp_path: Path, number: int, messages: int, errors: int
+) -> None:
+    assert len(EXAMPLES) == 3
+    tenant = f"example-{number}"
+    code = EXAMPLES[number].replace("http://127.0.0.1:8686", streamgauge.url)
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("acme", tenant)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WITHIN_S,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_counted(streamgauge, tenant, messages)
+    now = time.time()
+    assert overview(streamgauge.client, now - 600, now + 60, tenant=tenant)["errors"] == errors

@@ -53,7 +53,8 @@ def protobuf_of_remote_write() -> bytes:
 
 
 OTLP = """{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "message.latency",
-"unit": "ms", "exponentialHistogram": {"aggregationTemporality": 1, "dataPoints": [{"timeUnixNano": "1",
+"unit": "ms",
+"exponentialHistogram": {"aggregationTemporality": 1, "dataPoints": [{"timeUnixNano": "1",
 "count": "1", "scale": 3, "positive": {"offset": 1, "bucketCounts": ["1"]}}]}}]}]}]}"""
 SAMPLES: list[tuple[str, bytes, list[str]]] = [
     (

@@ -16,6 +16,7 @@ from streamgauge.model.budget import Budget
 from streamgauge.model.errors import StoreError
 from streamgauge.model.gatherer import GathererHealth
 from streamgauge.model.refusal import Refusal, RefusedLine
+from streamgauge.model.unmapped import Unmapped
 from streamgauge.receive import metrics as receive_metrics
 from streamgauge.receive.ledger import RefusalLedger
 from streamgauge.state.state import State
@@ -75,9 +76,11 @@ class OwnOperations:
         not_open: Callable[[], list[str]] = list,
         budget: Callable[[], Budget | None] = lambda: None,
         gatherers: Callable[[], list[GathererHealth]] = list,
+        unmapped: Callable[[], list[Unmapped]] = list,
     ) -> None:
         self._store, self._watch, self._ledger = store, watch, ledger
         self._not_open, self._budget, self._gatherers = not_open, budget, gatherers
+        self._unmapped = unmapped
         self._registry = CollectorRegistry()
         self._registry.register(SelfCollector(store, watch, state))
         self._registry.register(BudgetCollector(budget))
@@ -108,6 +111,10 @@ class OwnOperations:
     def expectation(self, tenant: str) -> Expectation | None:
         """How often a customer usually speaks; None until its habit is known."""
         return self._watch.expectation(tenant)
+
+    def unmapped(self) -> list[Unmapped]:
+        """What looks like messages or queues and is not understood; newest first."""
+        return self._unmapped()
 
     def refusals(self, tenant: str | None = None) -> list[Refusal]:
         """What was refused in the last day, of one customer or of all."""

@@ -281,6 +281,7 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
         parts.opening.problems,
         parts.governor.budget,
         parts.registry.all,
+        parts.metering.strangers.list_unmapped,
     )
     receiving = elsewhere_routes()
     if parts.roles.receives:

@@ -8,6 +8,7 @@ from streamgauge.model.budget import Budget
 from streamgauge.model.errors import StoreError
 from streamgauge.model.gatherer import GathererHealth
 from streamgauge.model.refusal import Refusal, RefusedLine
+from streamgauge.model.unmapped import Unmapped
 from streamgauge.web.ports import Expectation
 
 
@@ -25,6 +26,7 @@ class FakeOperations:
     lines: list[RefusedLine] | None = field(default_factory=list)
     """None: the store does not answer."""
     told_gatherers: list[GathererHealth] = field(default_factory=list)
+    told_unmapped: list[Unmapped] = field(default_factory=list)
 
     def problems(self) -> list[str]:
         """What was told."""
@@ -41,6 +43,10 @@ class FakeOperations:
     def gatherers(self) -> list[GathererHealth]:
         """What was told."""
         return self.told_gatherers
+
+    def unmapped(self) -> list[Unmapped]:
+        """What was told."""
+        return self.told_unmapped
 
     def prometheus(self) -> bytes:
         """One metric."""

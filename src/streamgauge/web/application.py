@@ -15,6 +15,7 @@ from streamgauge.web.api.figures import figures_router
 from streamgauge.web.api.incidents import incidents_router
 from streamgauge.web.api.refusals import refusals_router
 from streamgauge.web.api.stored import stored_router
+from streamgauge.web.api.unmapped import unmapped_router
 from streamgauge.web.assets import asset_routes
 from streamgauge.web.headers import SecurityHeaders
 from streamgauge.web.pages.routes import page_routes
@@ -53,6 +54,7 @@ def create_app(
     app.include_router(budget_router(sources), prefix="/api/v1")
     app.include_router(refusals_router(sources), prefix="/api/v1")
     app.include_router(stored_router(sources), prefix="/api/v1")
+    app.include_router(unmapped_router(sources), prefix="/api/v1")
     app.router.routes.extend((*probe_routes(sources), *asset_routes(), *page_routes(sources, app)))
     add_problem_handlers(app)
     app.add_middleware(SecurityHeaders)

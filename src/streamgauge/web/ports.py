@@ -12,6 +12,7 @@ from streamgauge.model.incident import Incident
 from streamgauge.model.notification import Notification
 from streamgauge.model.refusal import Refusal, RefusedLine
 from streamgauge.model.stored import StoredCount
+from streamgauge.model.unmapped import Unmapped
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.model.words import IncidentState
 
@@ -125,6 +126,10 @@ class Operations(Protocol):
         Raises:
             StoreError: the store does not answer.
         """
+        ...
+
+    def unmapped(self) -> list[Unmapped]:
+        """Metrics that look like messages or queues and are not understood; newest first."""
         ...
 
     def budget(self) -> Budget | None:

@@ -15,6 +15,7 @@ from streamgauge.web.pages.front import front_page
 from streamgauge.web.pages.incidents import incident_page, incidents_page
 from streamgauge.web.pages.reference import reference_page
 from streamgauge.web.pages.refused import refused_page
+from streamgauge.web.pages.unmapped import unmapped_page
 
 
 def page_routes(sources: Sources, app: FastAPI) -> list[BaseRoute]:
@@ -26,6 +27,7 @@ def page_routes(sources: Sources, app: FastAPI) -> list[BaseRoute]:
         Route("/incidents", incidents_page(sources)),
         Route("/incidents/{incident_id:name}", incident_page(sources)),
         Route("/refused", refused_page(sources)),
+        Route("/unmapped", unmapped_page(sources)),
         Route("/budget", budget_page(sources)),
         Route("/api/docs", reference_page(app)),
         Route("/favicon.ico", lambda _: RedirectResponse(asset("favicon.svg"))),

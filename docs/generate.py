@@ -76,6 +76,7 @@ TABLES: dict[str, tuple[str, tuple[type[BaseModel], ...]]] = {
     "[[limit]]": ("", (config.TenantLimit,)),
     "[[scrape]]": ("", (config.Scrape,)),
     "[[redact]]": ("", (config.Redact,)),
+    "[[map]]": ("", (config.MapSettings,)),
     "[[rule]]": ("", (config.Rule,)),
     "[[flow]]": ("", (config.DeclaredFlow,)),
 }

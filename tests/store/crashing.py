@@ -18,6 +18,8 @@ from streamgauge.model.clock import SimulatedClock
 from streamgauge.store import Store, StoreSettings, columns
 
 LINES = 500
+ERRORS, WEIGHT = 3, 7
+"""Hops with an error in each body, and messages that its one row of durations stands for."""
 NOW = 1_764_000_000
 SETTINGS = StoreSettings(
     segment_max_lines=5_000,
@@ -31,10 +33,23 @@ def numbered_body(number: int) -> Parsed:
     row = {"tenant": f"t{number}", "latency_s": 0.25, "time_ns": NOW * 10**9}
     one = table_of([row], columns.MESSAGES, DEFAULTS)
     messages = one.take(pa.array(np.zeros(LINES, np.int64)))
+    hops = [
+        {**row, "id": f"m{number}-{n}", "outcome": "error" if n < ERRORS else "ok"}
+        | ({"error": "no route", "pattern": "no route", "fingerprint": 7} if n < ERRORS else {})
+        for n in range(LINES)
+    ]
+    durations = table_of([{**row, "count": WEIGHT}], columns.MESSAGES, DEFAULTS)
     queue = table_of(
         [{"queue": "q", "backlog": float(number), "time_ns": NOW * 10**9}], columns.QUEUE, {}
     )
-    return Parsed(Batch(messages, queue, columns.POINTS.empty_table()), LINES + 1, 0)
+    batch = Batch(
+        messages,
+        queue,
+        columns.POINTS.empty_table(),
+        durations,
+        table_of(hops, columns.HOPS, DEFAULTS),
+    )
+    return Parsed(batch, LINES + 2, 0)
 
 
 def main(folder: Path, first: int) -> None:

@@ -102,9 +102,11 @@ def rendered(cluster: Cluster, migration: Migration) -> list[str]:
     return made
 
 
-def test_the_first_migration_is_rendered_as_it_was_looked_through() -> None:
-    text = ";\n\n".join(rendered(Cluster("gauges", "sg"), MIGRATIONS[0])) + ";\n"
-    assert text == (GOLDEN / "0001_on_a_cluster.sql").read_text()
+@pytest.mark.parametrize("number", [1, 8], ids=["the first tables", "hops and errors"])
+def test_a_migration_is_rendered_as_it_was_looked_through(number: int) -> None:
+    (migration,) = (one for one in MIGRATIONS if one.number == number)
+    text = ";\n\n".join(rendered(Cluster("gauges", "sg"), migration)) + ";\n"
+    assert text == (GOLDEN / f"{number:04}_on_a_cluster.sql").read_text()
 
 
 @pytest.mark.chdb

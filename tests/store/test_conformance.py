@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.store.conftest import SETTINGS
 from tests.store.engines import ALL_KINDS, engine_url
-from tests.store.lines import NOW, Row, body
+from tests.store.lines import NOW, Row, body, failed_hop
 
 from streamgauge.model.batch import RejectedLine
 from streamgauge.model.clock import SimulatedClock
@@ -168,6 +168,58 @@ def test_detection_is_fed_each_line_once(place: Place) -> None:
         put(store, {"tenant": "feed", "at": NOW + 60, "count": 5})
         assert counts(store.history(NOW + 30).recent) == [4]
         assert counts(store.take()) == [5]
+
+
+def test_a_retried_body_of_hops_and_durations_counts_once_in_every_table(place: Place) -> None:
+    sent = body(
+        durations=[{"tenant": "walk", "at": NOW, "count": 50, "latency_s": 0.5}],
+        hops=[
+            {"id": "walk-1", "tenant": "walk", "at": NOW, "stage": "received"},
+            failed_hop("walk-1", "no route", tenant="walk", at=NOW + 1, latency_s=0.25),
+        ],
+    )
+    with place.opened() as store:
+        assert [store.write(sent, b"walk", NOW) for _ in range(2)] == [True, False]
+        assert store.settle(60)
+    with place.opened() as store:
+        assert not store.write(sent, b"walk", NOW)
+        assert store.flush(60)
+        for table, what, expected in (
+            ("messages", "sum(count)", 2),
+            ("messages", "sum(weight)", 50),
+            ("hops", "count()", 2),
+            ("error_minute", "sum(count)", 1),
+            ("error_samples", "sum(length(samples))", 1),
+            ("day", "sum(count)", 2),
+            ("day", "sum(arraySum(mapValues(latency_hist)))", 51),
+        ):
+            sql = f"SELECT toUInt64({what}) AS n FROM {table} WHERE tenant = 'walk'"
+            assert store._engine.query(sql).to_pylist() == [{"n": expected}], (table, what)
+        assert store.overview(*EVER, Filters(tenant="walk")).messages == 1
+
+
+def test_journeys_and_groups_of_errors_also_after_they_were_thinned(place: Place) -> None:
+    clock = SimulatedClock(NOW)
+    hops: list[Row] = [
+        {"id": f"thin-{n}", "tenant": "thin", "at": NOW - HOUR, "stage": "received"}
+        for n in range(50)
+    ]
+    failed = failed_hop("thin-7", "no route", tenant="thin", at=NOW - HOUR + 1)
+    with place.opened(clock=clock) as store:
+        store.write(body(hops=[*hops, failed]), None, NOW)
+        assert store.flush(60)
+        (group,) = store.errors(*EVER, "count", 9, Filters(tenant="thin"))
+        assert (group.count, group.pattern, group.samples[0].id) == (1, "no route", "thin-7")
+        before = store.journey("thin-7")
+        assert before is not None
+        assert [hop.outcome for hop in before.hops] == ["ok", "error"]
+        clock.advance(2 * HOUR)
+        store.retain()
+        count = store._engine.query("SELECT count() AS n FROM hops WHERE tenant = 'thin'")
+        assert count.to_pylist() == [{"n": 0}]
+        assert store.journey("thin-7") == before
+        (again,) = store.errors(*EVER, "count", 9, Filters(tenant="thin"))
+        assert again == group
 
 
 def test_refused_lines_are_kept_with_their_reason(place: Place) -> None:

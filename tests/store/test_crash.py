@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.store.crashing import LINES, NOW, SETTINGS, numbered_body
+from tests.store.crashing import ERRORS, LINES, NOW, SETTINGS, WEIGHT, numbered_body
 
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.store import Store
@@ -43,16 +43,22 @@ def test_every_acknowledged_line_is_stored_once_after_each_of_several_kills(tmp_
         # is known, over the restart.
         store.write(numbered_body(next_number), b"%d" % next_number, NOW)
         assert store.flush(60)
-        expected = {f"t{number}": LINES for number in range(next_number + 1)}
-        assert (
-            counts(store, "SELECT tenant, count() AS n FROM messages GROUP BY tenant") == expected
-        )
+        tenants = [f"t{number}" for number in range(next_number + 1)]
+        for sums, table, each in (
+            ("sum(count)", "messages", LINES),
+            ("sum(weight)", "messages", WEIGHT),
+            ("count()", "hops", LINES),
+            ("uniqExact(id)", "hops", LINES),
+            ("sum(count)", "error_minute", ERRORS),
+        ):
+            sql = f"SELECT tenant, {sums} AS n FROM {table} GROUP BY tenant"
+            assert counts(store, sql) == dict.fromkeys(tenants, each), sql
         assert store.settle(60)
         histogram = "sum(arraySum(mapValues(latency_hist)))"
         for level in ("minute", "hour", "day"):
-            for total in ("sum(count)", histogram):
+            for total, more in (("sum(count)", 0), (histogram, WEIGHT)):
                 sql = f"SELECT tenant, {total} AS n FROM {level} GROUP BY tenant"
-                assert counts(store, sql) == expected, level
+                assert counts(store, sql) == dict.fromkeys(tenants, LINES + more), level
             # One queue's line in each body, all with one time stamp: the last one holds.
             backlog = f"SELECT 'q' AS tenant, max(backlog_last).3 AS n FROM queue_{level}"
             assert counts(store, backlog) == {"q": next_number}, level

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.store.lines import body, failed_hop
 from tests.store.test_journal import NOW, body_of, opened
 
 from streamgauge.model.errors import StoreError
 from streamgauge.store import StoreSettings
 from streamgauge.store.engine.engine import Engine
+from streamgauge.store.journal.intake import body_of as stored_body
 from streamgauge.store.journal.journal import Border, Entry, Journal
 from streamgauge.store.journal.records import Kind, read_frames
 from streamgauge.store.migrate import migrate
@@ -21,6 +23,7 @@ from streamgauge.store.writer.attempts import Attempts
 from streamgauge.store.writer.feed import FeedBuffer
 from streamgauge.store.writer.setaside import SetAside
 from streamgauge.store.writer.writer import Writer
+from streamgauge.testing.waiting import eventually
 
 pytestmark = pytest.mark.chdb
 SETTINGS = StoreSettings(segment_max_wait_s=0.0)
@@ -110,6 +113,50 @@ def test_a_segment_broken_off_after_some_tables_counts_once_when_it_is_sent_agai
     assert lines(engine, "(SELECT sum(lines) FROM seen_minute)") == 75
     assert again.pending() == (0, 0)
     again.close()
+
+
+def test_wherever_a_segment_of_hops_and_durations_is_broken_off_each_table_has_it_once(
+    tmp_path: Path, engine: Engine
+) -> None:
+    passes = is_whole = 0
+    while not is_whole:
+        folder, tenant = tmp_path / f"journal{passes}", f"t{passes}"
+        journal, feed = opened(folder), FeedBuffer(1000)
+        hops = [failed_hop(f"m{n}", "x", at=NOW, tenant=tenant, latency_s=1.0) for n in range(9)]
+        durations = [{"at": NOW, "tenant": tenant, "count": 4, "latency_s": 2.0}]
+        journal.append(stored_body(body(durations=durations, hops=hops), None, NOW))
+        failing = FailingEngine(engine, passes)
+        writer = writer_of(journal, failing, feed)
+        writer.start()
+        is_whole = eventually_flushed_or_refused(writer, failing)
+        writer.stop()
+        journal.close()
+        again = opened(folder)
+        writer_of(again, engine, feed).replay_begun()
+        again.close()
+        for table, what, expected in (
+            ("messages", "sum(count)", 9),
+            ("messages", "sum(weight)", 4),
+            ("minute", "sum(count)", 9),
+            ("minute", "sum(arraySum(mapValues(latency_hist)))", 13),
+            ("hops", "count()", 9),
+            ("error_minute", "sum(count)", 9),
+            ("error_samples", "sum(length(samples))", 3),
+        ):
+            where = f"FROM {table} WHERE tenant = '{tenant}'"
+            assert lines(engine, f"(SELECT {what} {where})") == expected, (passes, table, what)
+        passes += 1
+    assert passes > 7, "each of the tables was the one that failed"
+
+
+def eventually_flushed_or_refused(writer: Writer, failing: FailingEngine) -> bool:
+    """Whether all of the segment was inserted."""
+    eventually(
+        lambda: writer.flush(0) or failing.has_refused_twice.is_set(),
+        within_s=30,
+        what="an end of the segment",
+    )
+    return not failing.has_refused_twice.is_set()
 
 
 def test_inserting_goes_on_by_itself_when_the_engine_does(tmp_path: Path, engine: Engine) -> None:

@@ -128,3 +128,55 @@ class ReceiverRow(Base):
     seen_at: Mapped[float]
     waiting_since: Mapped[float | None]
     waiting_lines: Mapped[int] = mapped_column(BigInteger)
+
+
+class ExpectedFlowRow(Base):
+    """What was said of the flows of one scope."""
+
+    __tablename__ = "expected_flow"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    source: Mapped[str | None]
+    integration: Mapped[str | None]
+    pipeline: Mapped[str | None]
+    declared_at: Mapped[float]
+    expected_within_s: Mapped[float | None]
+    first_message_by: Mapped[float | None]
+    first_within_s: Mapped[float]
+    calendar: Mapped[str | None]
+    paused_until: Mapped[float | None]
+    retired_at: Mapped[float | None]
+    changed_at: Mapped[float]
+    changed_by: Mapped[str]
+
+    __table_args__ = (Index("expected_flow_by_tenant", "tenant"),)
+
+
+class ConfiguredFlowRow(Base):
+    """Since when the configuration says something of a scope: restarts must not begin it anew."""
+
+    __tablename__ = "configured_flow"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[float]
+
+
+class AuditRow(Base):
+    """Who changed what; only ever added."""
+
+    __tablename__ = "audit_entry"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[float]
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]
+    tenant: Mapped[str | None]
+    before: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    after: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+    __table_args__ = (
+        Index("audit_entry_by_tenant", "tenant", "at"),
+        Index("audit_entry_by_time", "at"),
+    )

@@ -11,12 +11,14 @@ from tests.web.served import served
 from tests.web.sites import NOW_S, Site, make_site, troubled_site
 
 from streamgauge.model.errors import StoreError
+from streamgauge.testing.journeys import FAILED_ID
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGES = [
     "/", "/customers", "/customers/dunder", "/incidents", "/incidents/inc-silence",
-    "/incidents/inc-backlog", "/refused", "/api/docs",
+    "/incidents/inc-backlog", "/refused", "/api/docs", "/errors", f"/messages/{FAILED_ID}",
+    "/messages",
 ]  # fmt: skip
 
 

@@ -38,6 +38,7 @@ PAGES = [
     "/customers/dunder",
     "/incidents",
     "/incidents/inc-errors",
+    "/errors",
     "/refused",
     "/api/docs",
 ]
@@ -101,6 +102,7 @@ def test_every_page_is_reached_with_an_empty_store(empty_site: Site) -> None:
         "/",
         "/customers",
         "/incidents",
+        "/errors",
         "/refused",
         "/budget",
         "/api/docs",

@@ -27,6 +27,7 @@ from streamgauge.model.views import (
     TimeSeries,
 )
 from streamgauge.testing.flows import FILTERED_SHARE, FakeFlow, Floats, Sent
+from streamgauge.testing.journeys import FakeJourneys
 
 NAMES = (
     "northwind", "acme", "globex", "initech", "umbrella", "hooli", "vandelay", "wonka", "stark",
@@ -50,7 +51,7 @@ DURATIONS_S = {
 
 
 @dataclass(slots=True)
-class FakeMetrics:
+class FakeMetrics(FakeJourneys):
     """Answers like a store that holds the last hours of some customers of very different sizes."""
 
     now: Callable[[], float]

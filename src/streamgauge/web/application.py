@@ -11,8 +11,10 @@ from starlette.routing import BaseRoute
 from streamgauge.model.clock import Clock
 from streamgauge.web.answers import Sources
 from streamgauge.web.api.budget import budget_router
+from streamgauge.web.api.errors import errors_router
 from streamgauge.web.api.figures import figures_router
 from streamgauge.web.api.incidents import incidents_router
+from streamgauge.web.api.messages import messages_router
 from streamgauge.web.api.refusals import refusals_router
 from streamgauge.web.api.stored import stored_router
 from streamgauge.web.api.unmapped import unmapped_router
@@ -51,6 +53,8 @@ def create_app(
     app.router.routes.extend(extra_routes)
     app.include_router(figures_router(sources), prefix="/api/v1")
     app.include_router(incidents_router(sources), prefix="/api/v1")
+    app.include_router(errors_router(sources), prefix="/api/v1")
+    app.include_router(messages_router(sources), prefix="/api/v1")
     app.include_router(budget_router(sources), prefix="/api/v1")
     app.include_router(refusals_router(sources), prefix="/api/v1")
     app.include_router(stored_router(sources), prefix="/api/v1")

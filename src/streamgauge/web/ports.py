@@ -9,6 +9,7 @@ from typing import Protocol
 from streamgauge.model.budget import Budget
 from streamgauge.model.gatherer import GathererHealth
 from streamgauge.model.incident import Incident
+from streamgauge.model.journeys import ErrorGroup, Journey
 from streamgauge.model.notification import Notification
 from streamgauge.model.refusal import Refusal, RefusedLine
 from streamgauge.model.stored import StoredCount
@@ -67,6 +68,23 @@ class Metrics(Protocol):
 
         Raises:
             PayloadError: an unknown `by` or `sort`.
+        """
+        ...
+
+    def journey(self, message_id: str, tenant: str | None = None) -> Journey | None:
+        """What a message went through, of one customer or of anybody; None: nothing is known."""
+        ...
+
+    def errors(
+        self, from_s: float, to_s: float, sort: str, limit: int, filters: Filters
+    ) -> list[ErrorGroup]:
+        """What failed, those that are alike together.
+
+        `sort` is `count`, `tenants` (most customers), `last_seen` or `first_seen`: the greatest
+        first.
+
+        Raises:
+            PayloadError: an unknown `sort`, or a limit out of range.
         """
         ...
 

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from streamgauge.web.answers import Sources
 from streamgauge.web.probes import probe_routes
 
-WRITES = ("/write", "/api/v2/write", "/v1/metrics")
+WRITES = ("/write", "/api/v2/write", "/v1/metrics", "/v1/messages")
 RETRY_AFTER_S = 5
 
 

@@ -38,6 +38,7 @@ def environment() -> Environment:
     made.filters |= {
         "ago": formats.ago,
         "count": formats.count,
+        "data_size": formats.data_size,
         "duration": formats.duration,
         "iso": formats.iso,
         "json": _json_attribute,

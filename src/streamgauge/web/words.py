@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from streamgauge.model.incident import Incident
-from streamgauge.model.words import Health, IncidentState, Kind, Severity, Suspected
+from streamgauge.model.words import Health, IncidentState, Kind, Outcome, Severity, Suspected
 
 
 class Sign(NamedTuple):
@@ -61,6 +61,15 @@ KIND: dict[Kind, str] = {
     Kind.RULE: "Your rule",
     Kind.EXTERNAL: "Reported to us",
 }
+OUTCOME: dict[str, Sign] = {
+    Outcome.OK: Sign("ok", "good", "check"),
+    Outcome.ERROR: Sign("error", "bad", "cross"),
+    Outcome.FILTERED: Sign("filtered", "muted", "pause"),
+    Outcome.RETRIED: Sign("retried", "warn", "alert"),
+    Outcome.DROPPED: Sign("dropped", "bad", "cross"),
+    Outcome.EXPIRED: Sign("expired", "bad", "clock"),
+}
+"""What happened to a message at a stage."""
 ACTION_TONE: dict[str, str] = {"opened": "bad", "reopened": "bad", "closed": "good"}
 
 
@@ -69,6 +78,11 @@ def place_of(incident: Incident) -> list[tuple[str, str]]:
     scope = incident.scope
     labels = ("Customer", "Source", "Integration", "Pipeline")
     return [(label, name) for label, name in zip(labels, scope, strict=True) if name is not None]
+
+
+def outcome_sign(outcome: str) -> Sign:
+    """The sign of an outcome; of one that is none of ours, its word."""
+    return OUTCOME.get(outcome) or Sign(outcome, "muted", "question")
 
 
 def name_or_blank(name: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from itertools import chain
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streamgauge.model.words import IncidentState
+from streamgauge.model.incident import Incident
+from streamgauge.model.words import IncidentState, Kind
 from streamgauge.web.answers import Sources, in_thread
 from streamgauge.web.pages.charts import incident_charts
 from streamgauge.web.pages.evidence import evidence_rows
@@ -18,6 +20,8 @@ from streamgauge.web.templating import render
 
 CLOSED_SHOWN = 100
 AFFECTED_SHOWN = 100
+ERRORS_BEFORE_S = 600
+"""The page of errors is shown from so long before an incident of errors began."""
 
 
 def incidents_page(sources: Sources) -> Page:
@@ -55,6 +59,7 @@ def incident_page(sources: Sources) -> Page:
             "incident": incident,
             "evidence": evidence_rows(incident.evidence),
             "charts": incident_charts(incident, now_s),
+            "errors_link": errors_link(incident),
             "told": told_rows(notifications),
             "affected": incident.affected[:AFFECTED_SHOWN],
             "affected_count": len(incident.affected),
@@ -62,3 +67,14 @@ def incident_page(sources: Sources) -> Page:
         return render(request, "incident.html", context)
 
     return page
+
+
+def errors_link(incident: Incident) -> str | None:
+    """Where the errors behind an incident are shown; None for those of other kinds."""
+    if incident.kind is not Kind.ERRORS:
+        return None
+    asked = {"from": f"{incident.since - ERRORS_BEFORE_S:.0f}"}
+    if incident.closed_at is not None:
+        asked["to"] = f"{incident.closed_at:.0f}"
+    scope = {"tenant": incident.scope.tenant, "integration": incident.scope.integration}
+    return "/errors?" + urlencode(asked | {name: word for name, word in scope.items() if word})

@@ -11,8 +11,10 @@ from streamgauge.web.answers import Sources
 from streamgauge.web.assets import asset
 from streamgauge.web.pages.budget import budget_page
 from streamgauge.web.pages.customers import customer_page, customers_page
+from streamgauge.web.pages.errors import errors_page
 from streamgauge.web.pages.front import front_page
 from streamgauge.web.pages.incidents import incident_page, incidents_page
+from streamgauge.web.pages.journey import journey_page, search_page
 from streamgauge.web.pages.reference import reference_page
 from streamgauge.web.pages.refused import refused_page
 from streamgauge.web.pages.unmapped import unmapped_page
@@ -26,6 +28,9 @@ def page_routes(sources: Sources, app: FastAPI) -> list[BaseRoute]:
         Route("/customers/{tenant:name}", customer_page(sources)),
         Route("/incidents", incidents_page(sources)),
         Route("/incidents/{incident_id:name}", incident_page(sources)),
+        Route("/errors", errors_page(sources)),
+        Route("/messages", search_page(sources)),
+        Route("/messages/{message_id:name}", journey_page(sources)),
         Route("/refused", refused_page(sources)),
         Route("/unmapped", unmapped_page(sources)),
         Route("/budget", budget_page(sources)),

@@ -30,6 +30,8 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 IS_NIGHTLY = bool(os.environ.get("STREAMGAUGE_NIGHTLY"))
 KILLS = 100 if IS_NIGHTLY else 10
 LINES_PER_BODY = 500
+HOPS, ERRORS = "-hops", 3
+"""In the name of who sends hops; how many of a body's hops have failed."""
 LEVELS = ("messages", "minute", "hour", "day")
 ALL_TOGETHER = "SELECT toUInt64(sum(count)) AS n FROM platform_minute"
 POINT_LEVELS = ("point_minute", "point_hour", "point_day")
@@ -47,10 +49,12 @@ print(json.dumps(told))
 
 
 class Sender:
-    """Posts bodies until it is stopped or the server is gone; each body is one customer."""
+    """Posts bodies until it is stopped or the server is gone; each body is one customer. Who has
+    HOPS in the name posts hops, the others lines."""
 
     def __init__(self, url: str, name: str, minute: int) -> None:
         self._url, self._name, self._minute = url, name, minute
+        self._path = _path(name)
         self.acknowledged: dict[str, bytes] = {}
         self.unanswered: dict[str, bytes] = {}
         self._is_over = threading.Event()
@@ -69,7 +73,7 @@ class Sender:
                 tenant = f"{self._name}-{len(self.acknowledged)}"
                 body = _body(tenant, self._minute)
                 try:
-                    answer = client.post("/write", params={"db": "router"}, content=body)
+                    answer = client.post(self._path, params={"db": "router"}, content=body)
                 except httpx.TransportError:
                     self.unanswered[tenant] = body
                     return
@@ -77,7 +81,25 @@ class Sender:
                 self.acknowledged[tenant] = body
 
 
+def _path(name: str) -> str:
+    return "/v1/messages" if HOPS in name else "/write"
+
+
 def _body(tenant: str, minute: int) -> bytes:
+    return _hops(tenant, minute) if HOPS in tenant else _lines(tenant, minute)
+
+
+def _hops(tenant: str, minute: int) -> bytes:
+    hops = (
+        f'{{"id":"{tenant}-{n}","time":{minute * 60_000_000_000 + n * 1_000_000},'
+        f'"tenant":"{tenant}","source":"web","integration":"s{n % 5}","latency_ms":{n},'
+        f'"outcome":"{"error" if n < ERRORS else "ok"}","error":"no route {n}"}}'
+        for n in range(LINES_PER_BODY)
+    )
+    return "\n".join(hops).encode()
+
+
+def _lines(tenant: str, minute: int) -> bytes:
     messages = (
         f"messages,tenant={tenant},source=web,integration=s{n % 5} count=1i,latency_ms={n} "
         f"{minute * 60_000_000_000 + n * 1_000_000}"
@@ -99,7 +121,7 @@ def _engine_pids(pid: int) -> list[int]:
 def _load_and_kill(
     process: StreamgaugeProcess, turn: int, minute: int, after_s: float
 ) -> list[Sender]:
-    senders = [Sender(process.url, f"turn{turn}-{letter}", minute) for letter in "ab"]
+    senders = [Sender(process.url, f"turn{turn}{kind}", minute) for kind in ("-lines", HOPS)]
     time.sleep(after_s)
     engines, victim = _engine_pids(process.pid), ("both", "all", "engine")[turn % 3]
     if victim != "all":
@@ -137,8 +159,9 @@ def test_every_acknowledged_line_is_there_once(launch: Any, config: str) -> None
 
     assert len(sent) > KILLS, "the load was too small to say anything"
     _check(process, minute, sent, lost)
-    for body in lost.values():  # as a router would: the same bytes again
-        assert process.client.post("/write?db=router", content=body).status_code == 204
+    for tenant, body in lost.items():  # as a router would: the same bytes again
+        path = f"{_path(tenant)}?db=router"
+        assert process.client.post(path, content=body).status_code == 204
     sent |= dict.fromkeys(lost, LINES_PER_BODY)
     _check(process, minute, sent, {})
     assert process.stop() == 0
@@ -174,11 +197,19 @@ def _check_levels(data: Path, sent: dict[str, int]) -> None:
         for name in LEVELS
     }
     points = {f"SELECT toUInt64(sum(count)) AS n FROM {name}": name for name in POINT_LEVELS}
-    told = _asked(data, [*messages, *points, ALL_TOGETHER])
+    walked = {
+        "SELECT tenant, count() AS n FROM hops GROUP BY tenant": LINES_PER_BODY,
+        "SELECT tenant, uniqExact(id) AS n FROM hops GROUP BY tenant": LINES_PER_BODY,
+        "SELECT tenant, toUInt64(sum(count)) AS n FROM error_minute GROUP BY tenant": ERRORS,
+    }
+    told = _asked(data, [*messages, *points, *walked, ALL_TOGETHER])
     for sql, name in messages.items():
         assert {row["tenant"]: row["n"] for row in told[sql]} == sent, name
+    walkers = [tenant for tenant in sent if HOPS in tenant]
     for sql, name in points.items():
-        assert told[sql] == [{"n": len(sent)}], name
+        assert told[sql] == [{"n": len(sent) - len(walkers)}], name
+    for sql, each in walked.items():
+        assert {row["tenant"]: row["n"] for row in told[sql]} == dict.fromkeys(walkers, each), sql
     assert told[ALL_TOGETHER] == [{"n": sum(sent.values())}]
 
 

@@ -61,13 +61,17 @@ class Courier:
                 return
             for name, work in (("count", self._count), ("send", self._send)):
                 thread = threading.Thread(target=work, name=f"streamgauge-{name}", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # no more threads, or the interpreter ends
+                    self._losses.say("threads", f"nothing is sent: {error}")
+                    return
                 self._threads.append(thread)
-                thread.start()
 
     def flush(self, timeout_s: float) -> bool:
         """Close the interval now and send what waits; whether it was all dealt with in time."""
-        if not self._threads:
-            return True
+        if not self._threads or self._is_stopping:
+            return not self._is_stopping
         self._end_interval(time.time())
         with self._state:
             wanted = self._asked
@@ -77,6 +81,8 @@ class Courier:
 
     def stop(self, timeout_s: float) -> bool:
         """Flush and end the threads; whether all was dealt with in time."""
+        if self._is_stopping:
+            return True
         deadline = time.monotonic() + timeout_s
         is_sent = self.flush(timeout_s)
         with self._state:
@@ -124,7 +130,7 @@ class Courier:
                     self._done = asked
                     self._state.notify_all()
             else:
-                self._pause(max(answer.retry_after_s, backoff_s * random.uniform(0.8, 1.2)), True)  # noqa: S311
+                self._wait_to_try_again(answer, backoff_s, asked)
                 backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
         self._transport.close()
 
@@ -165,13 +171,21 @@ class Courier:
         self._losses.forget(place, f"streamgauge takes what goes to {place} again")
         return answer
 
-    def _pause(self, seconds: float, until_hurried: bool = False) -> bool:
+    def _wait_to_try_again(self, answer: Answer, backoff_s: float, asked: int) -> None:
+        """What goes to other paths does not wait for the one that is in trouble."""
+        wait_s = max(answer.retry_after_s, backoff_s * random.uniform(0.8, 1.2))  # noqa: S311
+
+        def is_over() -> bool:
+            has_other_work = answer.is_of_path and self._asked > asked
+            return self._is_stopping or self._is_hurried or has_other_work
+
+        with self._state:
+            self._state.wait_for(is_over, wait_s)
+
+    def _pause(self, seconds: float) -> bool:
         """Wait so long; True at once when it is time to stop."""
         with self._state:
-            self._state.wait_for(
-                lambda: self._is_stopping or (until_hurried and self._is_hurried), seconds
-            )
-            return self._is_stopping
+            return self._state.wait_for(lambda: self._is_stopping, seconds)
 
     @contextlib.contextmanager
     def _complaining(self) -> Iterator[None]:

@@ -74,7 +74,8 @@ class Gauge:
             if spool is None
             else Spool(Path(spool), max_waiting_bytes, self._losses)
         )
-        self._waiting = waiting
+        self._waiting, self._transport = waiting, transport or HttpTransport(url, token)
+        self._has_spool = spool is not None
         self._told_below = journeys * 2**32
         self._tally = Tally(self._losses, max_series, self._start)
         self._intervals = Intervals(self._tally, self._losses, identity, database)
@@ -82,7 +83,7 @@ class Gauge:
             self._tally.fold,
             self._intervals.close,
             waiting,
-            transport or HttpTransport(url, token),
+            self._transport,
             interval_s,
             self._losses,
         )
@@ -222,7 +223,11 @@ class Gauge:
     def close(self, timeout_s: float = 10.0) -> bool:
         """Flush and end; what is counted afterwards is lost. A program's end calls it."""
         _GAUGES.discard(self)
-        return self._courier.stop(timeout_s)
+        is_sent = self._courier.stop(timeout_s)
+        if not is_sent:
+            what_then = "it waits in the spool" if self._has_spool else "it is lost"
+            self._losses.say("closed", f"closed before all was sent: {what_then}")
+        return is_sent
 
     async def aflush(self, timeout_s: float = 10.0) -> bool:
         """As `flush`, for coroutines."""
@@ -268,6 +273,7 @@ class Gauge:
         self._tally.forget()
         self._intervals.forget()
         self._waiting.forget()
+        self._transport.close()  # the parent's connection, of which this process has a copy
         self._courier.forget()
 
 

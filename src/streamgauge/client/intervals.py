@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -122,7 +123,11 @@ class Intervals:
                 yield Row(text, 0)
 
     def _own_row(self, at_ns: int) -> Row:
-        """The router's sign of life, and what its client lost since the last one."""
+        """The router's sign of life, and what its client lost since the last one.
+
+        Processes that share a router's name have stamps of their own, or only one would be kept.
+        """
+        at_ns -= os.getpid() % BEFORE_END_NS
         told = {loss.value: count for loss, count in self._losses.take().items()}
         labels = tags(self._identity.tags.items())
         return Row(value_line("streamgauge_client", labels, told, at_ns), 0)

@@ -36,7 +36,7 @@ RELIEVED_ABOVE = 4_096
 """Calls that may wait before each further one sums up some of them."""
 RELIEVED_AT_ONCE = 64
 MAX_WAITING = 100_000
-"""Calls that may wait at all, some 15 MB."""
+"""Calls that may wait at all, some 25 MB."""
 
 
 class Cell:

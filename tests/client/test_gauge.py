@@ -71,6 +71,12 @@ def test_what_was_counted_is_sent_with_a_flush(gauge: Gauge, server: Taking) -> 
     assert server.messages == 4
 
 
+@pytest.mark.parametrize("interval_s", [0, -1, float("nan")])
+def test_an_interval_that_is_none_is_refused_at_the_start(interval_s: float) -> None:
+    with pytest.raises(ValueError, match="interval_s"):
+        Gauge(interval_s=interval_s, transport=Taking())
+
+
 def test_a_router_without_messages_gives_a_sign_of_life(gauge: Gauge, server: Taking) -> None:
     assert gauge.flush(WITHIN_S)
     assert told(server) == {}
@@ -233,6 +239,16 @@ def test_hops_and_values_are_bounded(gauge: Gauge, server: Taking) -> None:
     assert server.messages == MAX_HOPS + 5, "each was counted"
 
 
+def test_long_errors_are_bounded_as_well(gauge: Gauge, server: Taking) -> None:
+    for _ in range(2_510):
+        gauge.message(tenant="acme", error="x" * 3_000)
+    assert gauge.flush(WITHIN_S)
+    assert told(server) == {"dropped_hops": 10}
+    hops = [json.loads(line) for line in server.body("/v1/messages").splitlines()]
+    assert {len(hop["error"]) for hop in hops} == {2_000}
+    assert server.messages == 2_510
+
+
 def test_a_refused_batch_is_counted_and_not_sent_again(server: Taking) -> None:
     server.answer = Answer(Verdict.REFUSED, "400 bad lines")
     gauge = Gauge(router="r", interval_s=NEVER_S, transport=server)
@@ -314,6 +330,28 @@ def test_a_forked_child_counts_for_itself_and_nothing_of_its_parent(tmp_path: Pa
     bodies = [gzip.decompress(body).decode() for *_, body in script.requests]
     assert ["child" in body for body in bodies] == [False, True, False]
     assert ["parent" in body for body in bodies] == [False, False, True]
+
+
+@pytest.mark.parametrize("what", ["queue", "id"])
+def test_a_forked_child_begins_whatever_it_tells_first(what: str) -> None:
+    with scripted() as script:
+        gauge = Gauge(script.url, router="r", interval_s=NEVER_S)
+        context = multiprocessing.get_context("fork")
+        child = context.Process(target=tell_as_child, args=(gauge, what))
+        child.start()
+        child.join(WITHIN_S)
+        assert child.exitcode == 0
+        told_paths = [path.partition("?")[0] for path, *_ in script.requests]
+        assert told_paths == (["/write"] if what == "queue" else ["/write", "/v1/messages"])
+        gauge.close(WITHIN_S)
+
+
+def tell_as_child(gauge: Gauge, what: str) -> None:
+    if what == "queue":
+        gauge.queue("q", backlog=1)
+    else:
+        gauge.message(id="m-1")
+    os._exit(0 if gauge.close(WITHIN_S) else 1)
 
 
 def count_as_child(gauge: Gauge) -> None:

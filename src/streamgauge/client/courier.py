@@ -56,7 +56,9 @@ class Courier:
 
     def start(self) -> None:
         """Start the threads, if they do not run."""
-        with self._starting:
+        if not self._starting.acquire(blocking=False):
+            return  # somebody does just now, perhaps whom a signal interrupted to call us
+        try:
             if self._threads or self._is_stopping:
                 return
             for name, work in (("count", self._count), ("send", self._send)):
@@ -67,6 +69,8 @@ class Courier:
                     self._losses.say("threads", f"nothing is sent: {error}")
                     return
                 self._threads.append(thread)
+        finally:
+            self._starting.release()
 
     def flush(self, timeout_s: float) -> bool:
         """Close the interval now and send what waits; whether it was all dealt with in time."""

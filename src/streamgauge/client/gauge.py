@@ -15,7 +15,7 @@ from zlib import crc32
 from streamgauge.client.courier import Courier
 from streamgauge.client.flow import Flow
 from streamgauge.client.headers import Trace
-from streamgauge.client.intervals import Hop, Identity, Intervals, Reading
+from streamgauge.client.intervals import MAX_ERROR_CHARACTERS, Hop, Identity, Intervals, Reading
 from streamgauge.client.losses import Loss, Losses
 from streamgauge.client.spool import Spool
 from streamgauge.client.tally import RELIEVED_ABOVE, Key, Part, Tally
@@ -24,6 +24,7 @@ from streamgauge.client.waiting import InMemory, Waiting
 
 AT_EXIT_S = 2.0
 """Given to the last batch when the program ends."""
+LEAST_INTERVAL_S = 0.01
 ENDS_BADLY = frozenset({"error", "dropped", "expired"})
 
 
@@ -49,7 +50,7 @@ class Gauge:
         transport: carries batches in place of HTTP.
 
     Raises:
-        ValueError: the url is none.
+        ValueError: the url or the interval is none.
     """
 
     def __init__(
@@ -67,6 +68,8 @@ class Gauge:
         max_waiting_bytes: int = 64_000_000,
         transport: Transport | None = None,
     ) -> None:
+        if not interval_s >= LEAST_INTERVAL_S:
+            raise ValueError(f"interval_s {interval_s}: at least {LEAST_INTERVAL_S} s are wanted")
         self._losses = Losses()
         identity = Identity(socket.gethostname() if router is None else router, version)
         waiting: Waiting = (
@@ -139,7 +142,7 @@ class Gauge:
                     id = id or trace.id  # noqa: A001
                     latency_s = trace.latency_s() if latency_s is None else latency_s
                 if count and self._is_told(id, error, outcome):
-                    name, words = _text(id), _text(error)
+                    name, words = _text(id), _text(error)[:MAX_ERROR_CHARACTERS]
                     self._intervals.add_hop(
                         Hop(time.time_ns(), name, key, latency_s, queue_s, count, bytes, words)
                     )

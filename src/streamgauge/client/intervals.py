@@ -8,6 +8,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -23,6 +24,8 @@ BEFORE_END_NS = 1_000_000
 MAX_HOPS, MAX_VALUES = 20_000, 10_000
 """Of one interval."""
 MAX_ERROR_CHARACTERS = 2_000
+MAX_ALL_ERRORS_CHARACTERS = 5_000_000
+"""Of all errors' texts of one interval; messages beyond are only counted."""
 
 
 class Hop(NamedTuple):
@@ -75,20 +78,24 @@ class Intervals:
         """Begin anew, in a process that was forked."""
         self._hops.clear()
         self._readings.clear()
+        self._error_characters = 0
         self._name, self._number = uuid.uuid4().hex, 0
 
     def add_hop(self, hop: Hop) -> None:
         """Tell one message by itself; where there are too many, it is only counted."""
-        if len(self._hops) < MAX_HOPS:
+        self.tally.wake()
+        if len(self._hops) < MAX_HOPS and self._error_characters < MAX_ALL_ERRORS_CHARACTERS:
+            self._error_characters += len(hop.error)
             self._hops.append(hop)
             return
         event: Event = (hop.key, hop.latency_s, hop.queue_s, hop.message_count, hop.size_bytes)
-        self.tally.append(event)
-        text = f"more than {MAX_HOPS:,} messages with an id in one interval; the rest is counted"
+        self.tally.add(event)
+        text = "too many messages with an id or error in one interval; the rest is only counted"
         self._losses.add(Loss.DROPPED_HOPS, 1, text)
 
     def add_reading(self, reading: Reading) -> None:
         """Tell a value."""
+        self.tally.wake()
         if len(self._readings) < MAX_VALUES:
             self._readings.append(reading)
         else:
@@ -100,9 +107,8 @@ class Intervals:
         self._number += 1
         at_ns = round(at * 1e6) * 1_000 - BEFORE_END_NS
         key = f"{self._name}-{self._number}"
-        rows = [*self._message_rows(at_ns), *self._reading_rows()]
         hops = list(self._hop_rows())
-        rows.append(self._own_row(at_ns))
+        rows = chain(self._message_rows(at_ns), self._reading_rows(), self._own_rows(at_ns))
         yield from batches(rows, self._write_path, LINE_PROTOCOL, f"{key}-lines")
         yield from batches(hops, self._hops_path, HOPS, f"{key}-hops")
 
@@ -122,7 +128,7 @@ class Intervals:
             if text:
                 yield Row(text, 0)
 
-    def _own_row(self, at_ns: int) -> Row:
+    def _own_rows(self, at_ns: int) -> Iterator[Row]:
         """The router's sign of life, and what its client lost since the last one.
 
         Processes that share a router's name have stamps of their own, or only one would be kept.
@@ -130,10 +136,11 @@ class Intervals:
         at_ns -= os.getpid() % BEFORE_END_NS
         told = {loss.value: count for loss, count in self._losses.take().items()}
         labels = tags(self._identity.tags.items())
-        return Row(value_line("streamgauge_client", labels, told, at_ns), 0)
+        yield Row(value_line("streamgauge_client", labels, told, at_ns), 0)
 
     def _hop_rows(self) -> Iterator[Row]:
         heads: dict[Key, str] = {}
+        self._error_characters = 0
         for hop in _drained(self._hops):
             try:
                 head = heads.get(hop.key)

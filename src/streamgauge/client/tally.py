@@ -59,7 +59,7 @@ class Tally:
     Args:
         losses: told what could not be counted.
         max_series: of one interval; messages of further ones are dropped and counted as such.
-        begin: called at the first message of a process.
+        begin: called when the first is told in a process.
     """
 
     def __init__(self, losses: Losses, max_series: int, begin: Callable[[], None]) -> None:
@@ -72,13 +72,26 @@ class Tally:
         self.events.clear()
         self._cells: dict[Key, Cell] = {}
         self._lock = threading.Lock()
+        self._has_begun = False
         self.append: Callable[[Event], None] = self._append_first
         """Adds one call. Then, if more than RELIEVED_ABOVE of `events` wait, `relieve`."""
 
     def _append_first(self, event: Event) -> None:
-        self.append = self.events.append
+        self.events.append(event)
+        self.wake()
+
+    def wake(self) -> None:
+        """Begin, if this is the first that is told in this process."""
+        if not self._has_begun:
+            self._has_begun = True
+            self.append = self.events.append
+            self._begin()
+
+    def add(self, event: Event) -> None:
+        """Add one call, and relieve; where speed counts, callers do both themselves."""
         self.append(event)
-        self._begin()
+        if len(self.events) > RELIEVED_ABOVE:
+            self.relieve()
 
     def relieve(self) -> None:
         """Sum up a few of the waiting calls, if nobody does just now."""

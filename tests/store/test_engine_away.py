@@ -17,6 +17,7 @@ from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.errors import StoreError
 from streamgauge.model.views import Filters
 from streamgauge.store import Store
+from streamgauge.store.engine.faults import OURS_AWAY
 from streamgauge.store.host.process import EngineProcess
 from streamgauge.testing.process import free_port
 from streamgauge.testing.waiting import eventually
@@ -89,7 +90,7 @@ def test_what_waits_over_a_kill_of_the_engine_counts_once(folder: Path) -> None:
             store.engine_found(host.url)
             store.write(body([LINE]), None, NOW)
             assert store.flush(30)
-        assert "cannot be reached" in refusal_of(store)
+        assert refusal_of(store) == OURS_AWAY, "it is nobody's fault but its own"
         store.write(body([LINE] * 2), None, NOW)
         eventually(store.problems, within_s=30, what="it is said that lines wait")
         store.engine_lost("the engine is started again")

@@ -182,7 +182,7 @@ class Engine:
             connections, address, why_not = self._connections, self._address, self._why_not
         if connections is None:
             raise StoreError(why_not, permanent=False)
-        with engine_errors(address), connections.borrow() as client:
+        with engine_errors(address, not self.is_addressed), connections.borrow() as client:
             yield client
 
 

@@ -37,15 +37,17 @@ _UNKNOWN_TO_SERVER = frozenset({192, 193, 194, 516})
 """UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED."""
 _ACCESS_DENIED = 497
 _UNKNOWN_DATABASE = 81
+OURS_AWAY = "the engine does not answer: it has ended or hangs, and is started again"
 _FULL_SIGNS = ("No space left on device", "NOT_ENOUGH_SPACE", "Disk quota exceeded")
 
 
 @contextmanager
-def engine_errors(address: ServerAddress | None) -> Iterator[None]:
+def engine_errors(address: ServerAddress | None, is_ours: bool = False) -> Iterator[None]:
     """Have the driver's errors raised as a StoreError in words for people.
 
     Args:
         address: Of the server; None: the engine is embedded.
+        is_ours: Whether it is a process of our own, which is started again when it ends or hangs.
 
     Raises:
         StoreError: permanent if it is about what was given, so that giving it again cannot help.
@@ -54,7 +56,7 @@ def engine_errors(address: ServerAddress | None) -> Iterator[None]:
         yield
     except (ClickHouseError, exceptions.HTTPError, OSError, RuntimeError, pa.ArrowInvalid) as error:
         text = str(error) or repr(error)
-        sentence = _explained(error, text, address)
+        sentence = _explained(error, text, address, is_ours)
         raise StoreError(sentence, permanent=_is_lasting(error, text)) from error
 
 
@@ -67,11 +69,13 @@ def _is_lasting(error: Exception, text: str) -> bool:
     return isinstance(error, DataError) or _code_of(text) in _LASTING_CODES
 
 
-def _explained(error: Exception, text: str, address: ServerAddress | None) -> str:
+def _explained(error: Exception, text: str, address: ServerAddress | None, is_ours: bool) -> str:
     """What an engine's error means: its first line, or what to do about it."""
     if any(sign in text for sign in _FULL_SIGNS):
         return "the engine's disk is full: free some space or move the data folder (--data)"
     code = _code_of(text)
+    if code is None and is_ours and _is_of_network(error):
+        return OURS_AWAY
     if address is not None and (told := _about_server(error, code, address)):
         return told
     start = text.find("Code: ")
@@ -99,6 +103,10 @@ def _about_network(causes: list[BaseException], where: str) -> str:
     if any(isinstance(cause, exceptions.HTTPError | OSError) for cause in causes):
         return f"{where} cannot be reached ({_reason(causes)}): does it run, is [store] url right?"
     return ""
+
+
+def _is_of_network(error: Exception) -> bool:
+    return any(isinstance(cause, exceptions.HTTPError | OSError) for cause in _causes(error))
 
 
 def _is_timeout(cause: BaseException) -> bool:

@@ -14,10 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamgauge.model.clock import SimulatedClock
+from streamgauge.receive.gates import gates_of
 from streamgauge.receive.intake import Origin
+from streamgauge.receive.limits import ReceiveLimits
 from streamgauge.receive.meaning.cells import middles, middles_by_sum
 from streamgauge.receive.meaning.metering import MeaningSettings, Metering
 from streamgauge.receive.measured import Form, Histograms, Measured, Numbers, Series
+from streamgauge.receive.quotas import QuotaSettings, TenantLimits
 from streamgauge.testing.receiving import MemorySink, workshop_of
 
 NOW = 1_700_000_000
@@ -80,6 +83,27 @@ def counted(time: int, value: float, series: Series = COUNT) -> Numbers:
         np.zeros(1, np.int64),
         np.array([value]),
     )
+
+
+def joined(*parts: Numbers) -> Numbers:
+    first = np.cumsum([0, *(len(one.series) for one in parts)])
+    return Numbers(
+        [series for one in parts for series in one.series],
+        np.concatenate([one.of + at for one, at in zip(parts, first, strict=False)]).astype(
+            np.int32
+        ),
+        np.concatenate([one.time_ns for one in parts]),
+        np.concatenate([one.start_ns for one in parts]),
+        np.concatenate([one.value for one in parts]),
+    )
+
+
+def tenants(meter: Meter) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for body in meter.sink.bodies:
+        for row in body.batch.messages.to_pylist():
+            found[row["tenant"]] += row["count"]
+    return dict(found)
 
 
 class Meter:
@@ -290,3 +314,31 @@ def test_a_histogram_of_others_becomes_points() -> None:
     (body,) = meter.sink.bodies
     points = {row["field"]: row["value"] for row in body.batch.points.to_pylist()}
     assert points == {"count": 3, "sum": 3.5, "1": 2, "+Inf": 3}
+
+
+def test_what_a_quota_refuses_counts_later() -> None:
+    """Neither counters nor histograms of a customer move on while its rows may not come in."""
+    clock = SimulatedClock(NOW)
+    limits = QuotaSettings(tenants={"acme": TenantLimits(lines_per_s=1)}, burst_s=1)
+    gates = gates_of(clock, ReceiveLimits(), limits)
+    meter = Meter()
+    meter.metering = Metering(workshop_of(meter.sink, clock, gates=gates).intake)
+    rising = Series("messages", (("router", "a"), ("tenant", "acme")), Form.CUMULATIVE)
+    free = Series("messages", (("router", "a"), ("tenant", "beta")), Form.CUMULATIVE)
+
+    def turn(time: int, stands_at: float) -> None:
+        told = (
+            buckets(time, {"1": stands_at, "4": stands_at * 2, "+Inf": stands_at * 2}),
+            counted(time, stands_at, rising),
+            counted(time, stands_at, free),
+        )
+        meter.send(joined(*told), hist(time, [(1, 4, stands_at), (4, 9, stands_at)]))
+
+    turn(10, 5)
+    for time, stands_at in ((20, 6), (30, 8)):
+        clock.move_to(clock.now() + 0.001)
+        turn(time, stands_at)
+    assert tenants(meter) == {"beta": 3}
+    clock.move_to(clock.now() + 3600)
+    turn(40, 9)
+    assert tenants(meter) == {"acme": 4 + 8 + 8, "beta": 4}

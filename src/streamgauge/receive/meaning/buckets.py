@@ -22,14 +22,37 @@ GONE_AFTER_NS = 300_000_000_000
 MAX_WAITING = 64
 """Points of one histogram that may wait for their other buckets; older ones are told by newer."""
 MAX_FAMILIES = 100_000
-BUCKET = np.dtype([("family", "<u8"), ("upper", "<f8"), ("t", "<i8"), ("v", "<f8")])
-"""A bucket's sample on disk."""
+BUCKET = np.dtype(
+    [("family", "<u8"), ("upper", "<f8"), ("t", "<i8"), ("v", "<f8"), ("is_told", "u1")]
+)
+"""A bucket's sample on disk; told: the point that it belongs to has counted."""
+Floats = NDArray[np.float64]
+Sample = tuple[int, float, int, float, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """All buckets of a histogram at one time; they have counted."""
+
+    time_ns: int
+    upper: Floats
+    """[n] ascending."""
+    value: Floats
+    """[n] what is at most that."""
+    layout: bytes
+    """The bounds, to be compared at once."""
+
+    def shape(self) -> Shape:
+        """As a histogram's point."""
+        told = dict(zip(self.upper.tolist(), self.value.tolist(), strict=True))
+        return _shape(self.time_ns, told)
 
 
 @dataclass(slots=True)
 class Family:
-    """One histogram."""
+    """One histogram. While its buckets all come at once it is nothing but a level."""
 
+    level: Level | None = None
     last: dict[float, tuple[int, float]] = field(default_factory=dict)
     """Upper bound → the newest sample's time and value."""
     waiting: dict[int, dict[float, float]] = field(default_factory=dict)
@@ -37,7 +60,52 @@ class Family:
 
     def copy(self) -> Family:
         """One of its own."""
-        return Family(dict(self.last), {t: dict(one) for t, one in self.waiting.items()})
+        if not self.last:
+            return Family(self.level)
+        waiting = {time: dict(one) for time, one in self.waiting.items()}
+        return Family(self.level, dict(self.last), waiting)
+
+    def follow(self, time_ns: int, upper: Floats, value: Floats) -> Floats | None:
+        """By how much all buckets rose, if these are all there are, of a later time.
+
+        Args:
+            time_ns: of all of them.
+            upper: [n] ascending.
+            value: [n] what is at most that.
+
+        Returns:
+            [n] rising with the bounds; None: they must be put together one by one.
+        """
+        level = self.level
+        if level is None or time_ns <= level.time_ns or level.layout != upper.tobytes():
+            return None
+        by = value - level.value
+        if by.min() < 0:
+            by = value
+        if (by[1:] < by[:-1]).any():
+            return None
+        self.level = Level(time_ns, upper, value, level.layout)
+        return by
+
+    def loosen(self) -> Shape | None:
+        """Be ready for buckets one by one; returns what has counted, if it is not elsewhere."""
+        level, self.level = self.level, None
+        if level is None:
+            return None
+        pairs = zip(level.upper.tolist(), level.value.tolist(), strict=True)
+        self.last = {upper: (level.time_ns, value) for upper, value in pairs}
+        return level.shape()
+
+    def tighten(self) -> None:
+        """Be a level again, if all buckets have counted up to one time."""
+        times = {time for time, _ in self.last.values()}
+        if self.waiting or len(times) != 1 or math.inf not in self.last:
+            return
+        upper = np.array(sorted(self.last))
+        value = np.array([self.last[one][1] for one in upper.tolist()])
+        if (value[1:] >= value[:-1]).all():
+            self.level = Level(times.pop(), upper, value, upper.tobytes())
+            self.last = {}
 
     def add(self, upper: float, time_ns: int, value: float) -> None:
         """Take a sample in."""
@@ -65,11 +133,16 @@ class Family:
             del self.waiting[time_ns]
         return found
 
-    def samples(self, key: int) -> list[tuple[int, float, int, float]]:
+    def samples(self, key: int) -> list[Sample]:
         """All of it as BUCKET."""
+        if self.level is not None:
+            pairs = zip(self.level.upper.tolist(), self.level.value.tolist(), strict=True)
+            return [(key, upper, self.level.time_ns, value, 1) for upper, value in pairs]
         kept = {(le, t): v for le, (t, v) in self.last.items()}
         kept |= {(le, t): v for t, told in self.waiting.items() for le, v in told.items()}
-        return [(key, le, t, v) for (le, t), v in sorted(kept.items(), key=lambda one: one[0][1])]
+        return [
+            (key, le, t, v, 0) for (le, t), v in sorted(kept.items(), key=lambda one: one[0][1])
+        ]
 
 
 def _shape(time_ns: int, told: dict[float, float]) -> Shape:
@@ -78,6 +151,19 @@ def _shape(time_ns: int, told: dict[float, float]) -> Shape:
     rising = np.maximum.accumulate(np.array([told[le] for le in upper.tolist()]))
     lower = np.concatenate([[-math.inf], upper[:-1]])
     return Shape(time_ns, math.nan, lower, upper, np.diff(rising, prepend=0.0))
+
+
+def told_buckets(key: int, time_ns: int, upper: Floats, value: Floats) -> NDArray[np.void]:
+    """BUCKET of a level."""
+    made = np.empty(len(upper), BUCKET)
+    made["family"], made["upper"], made["t"], made["v"], made["is_told"] = (
+        key,
+        upper,
+        time_ns,
+        value,
+        1,
+    )
+    return made
 
 
 class Families:
@@ -109,6 +195,18 @@ class Families:
         return np.array(rows, BUCKET)
 
     def restore(self, samples: NDArray[np.void]) -> None:
-        """Take in what a former process was told."""
-        for key, upper, time_ns, value in samples.tolist():
-            self.get(key).add(upper, time_ns, value)
+        """Take in what a former process was told, in its order."""
+        told: dict[tuple[int, int], dict[float, float]] = {}
+        loose: list[tuple[int, float, int, float]] = []
+        for key, upper, time_ns, value, is_told in samples.tolist():
+            if is_told:
+                told.setdefault((key, time_ns), {})[upper] = value
+            else:
+                loose.append((key, upper, time_ns, value))
+        for (key, time_ns), values in told.items():
+            upper = np.array(sorted(values))
+            value = np.array([values[one] for one in upper.tolist()])
+            self.put(key, Family(Level(time_ns, upper, value, upper.tobytes())))
+        for key, bound, time_ns, one in loose:
+            self.get(key).loosen()
+            self.get(key).add(bound, time_ns, one)

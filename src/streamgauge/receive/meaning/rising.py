@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamgauge.receive.meaning import names
-from streamgauge.receive.meaning.cells import middles_by_sum
+from streamgauge.receive.meaning.buckets import told_buckets
+from streamgauge.receive.meaning.cells import middles, middles_by_sum
 from streamgauge.receive.meaning.counters import FULL_WITHIN_NS, UNKNOWN
 from streamgauge.receive.meaning.names import Target
 from streamgauge.receive.meaning.shapes import Shape
@@ -61,6 +62,26 @@ class Shaped:
     start_ns: Ints
     shapes: list[Shape]
     """[n] in seconds."""
+
+
+@dataclass(slots=True)
+class Leveled:
+    """Classic histograms whose buckets all came at once: [n_histograms] each."""
+
+    rows: list[int] = field(default_factory=list)
+    time_ns: list[int] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+    upper: list[Floats] = field(default_factory=list)
+    by: list[Floats] = field(default_factory=list)
+    """What is at most each bound rose by that."""
+
+    def add(self, row: int, time_ns: int, key: int, upper: Floats, by: Floats) -> None:
+        """One of them."""
+        self.rows.append(row)
+        self.time_ns.append(time_ns)
+        self.keys.append(key)
+        self.upper.append(upper)
+        self.by.append(by)
 
 
 @dataclass(slots=True)
@@ -122,6 +143,33 @@ class Gathered:
         self.keys.append(key)
         self.slots.append(np.full(size, _NOBODY))
         self.shapes.append(np.full(size, len(self.keys) - 1))
+
+    def add_levels(self, level: Leveled, chosen: list[int], is_wait: list[bool]) -> None:
+        """What classic histograms add, many at once."""
+        sizes = np.array([len(level.upper[one]) for one in chosen])
+        upper = np.concatenate([level.upper[one] for one in chosen])
+        by = np.concatenate([level.by[one] for one in chosen])
+        is_first = np.zeros(len(upper), bool)
+        is_first[np.cumsum(sizes) - sizes] = True
+        lower = np.where(is_first, -np.inf, np.roll(upper, 1))
+        by = by - np.where(is_first, 0.0, np.roll(by, 1))
+        full = np.flatnonzero(by > 0)
+        of = np.repeat(np.arange(len(chosen)), sizes)[full]
+        seconds = middles(lower[full], upper[full])
+        waits = np.array(is_wait)[of]
+        self.parts.append(
+            Counted(
+                np.array([level.rows[one] for one in chosen], np.int32)[of],
+                np.array([level.time_ns[one] for one in chosen], np.int64)[of],
+                np.rint(by[full]),
+                np.zeros(len(full)),
+                np.where(waits, np.nan, seconds),
+                np.where(waits, seconds, np.nan),
+            )
+        )
+        self.slots.append(np.full(len(full), _NOBODY))
+        self.shapes.append(of + len(self.keys))
+        self.keys.extend(level.keys[one] for one in chosen)
 
     def counted(self) -> Counted:
         """All of it."""
@@ -279,37 +327,74 @@ class Rising:
         elif is_full:
             self._add(row, shape, shape.weight, key)
 
+    def _is_wait(self, row: int) -> bool:
+        return bool(self._shelf.at["target"][row] == Target.QUEUE_TIME)
+
     def _add(self, row: int, shape: Shape, by: Floats, key: int) -> None:
-        is_wait = self._shelf.at["target"][row] == Target.QUEUE_TIME
+        is_wait = self._is_wait(row)
         to = self.durations if is_wait or self._is_counted(row) else self.messages
         to.add_cells(row, shape, by, key, is_wait=is_wait)
 
     def add_buckets(self, samples: Samples) -> None:
         """Series of classic histograms, those that belong together in any order."""
+        samples = samples.where(_is_sound(samples.value))
         at = self._shelf.at[samples.rows]
-        families = self._standing.families
-        touched: dict[int, int] = {}
-        told = zip(
-            at["family"].tolist(),
-            at["upper"].tolist(),
-            samples.time_ns.tolist(),
-            samples.value.tolist(),
-            samples.rows.tolist(),
+        order = np.lexsort((at["upper"], samples.time_ns, at["family"]))
+        family, upper = at["family"][order], at["upper"][order]
+        time_ns, value, rows = samples.time_ns[order], samples.value[order], samples.rows[order]
+        is_first = np.ones(len(order), bool)
+        is_first[1:] = (family[1:] != family[:-1]) | (time_ns[1:] != time_ns[:-1])
+        starts = np.flatnonzero(is_first)
+        groups = zip(
+            family[starts].tolist(),
+            time_ns[starts].tolist(),
+            rows[starts].tolist(),
+            starts.tolist(),
+            [*starts[1:].tolist(), len(order)],
             strict=True,
         )
-        for key, upper, time_ns, value, row in told:
-            if not 0 <= value <= MAX_COUNT:
+        loose: dict[int, tuple[int, Shape | None]] = {}
+        level = Leveled()
+        for key, at_ns, row, begin, end in groups:
+            kept = self._standing.families.get(key)
+            if key not in self.change.families:
+                self.change.families[key] = kept.copy()
+            bounds, values = upper[begin:end], value[begin:end]
+            by = None if key in loose else kept.follow(at_ns, bounds, values)
+            if by is not None:
+                level.add(row, at_ns, key, bounds, by)
+                self.change.levels.setdefault(key, []).append(
+                    told_buckets(key, at_ns, bounds, values)
+                )
                 continue
-            family = families.get(key)
-            if key not in touched:
-                touched[key] = row
-                self.change.families[key] = family.copy()
-            family.add(upper, time_ns, value)
-            self.change.buckets.append((key, upper, time_ns, value))
-        for key, row in touched.items():
-            before = self._standing.shapes.find(key)
-            for shape in families.get(key).whole(before.time_ns if before else -1):
-                self._add_risen(row, shape, key, is_full=False)
+            if key not in loose:
+                loose[key] = row, kept.loosen()
+            for bound, one in zip(bounds.tolist(), values.tolist(), strict=True):
+                kept.add(bound, at_ns, one)
+                self.change.buckets.append((key, bound, at_ns, one, 0))
+        self._add_levels(level)
+        for key, (row, told) in loose.items():
+            self._add_loose(key, row, told)
+
+    def _add_levels(self, level: Leveled) -> None:
+        for is_counted, to in ((False, self.messages), (True, self.durations)):
+            chosen = [
+                place
+                for place, row in enumerate(level.rows)
+                if (self._is_wait(row) or self._is_counted(row)) is is_counted
+            ]
+            if chosen:
+                to.add_levels(level, chosen, [self._is_wait(level.rows[one]) for one in chosen])
+
+    def _add_loose(self, key: int, row: int, told: Shape | None) -> None:
+        """Points of a histogram that are whole now; `told`: what it had counted as a level."""
+        if told is not None:
+            self.change.shapes[key] = told.without_empty()
+        family, before = self._standing.families.get(key), self._find_shape(key)
+        for shape in family.whole(before.time_ns if before else -1):
+            self._add_risen(row, shape, key, is_full=False)
+        if self._find_shape(key) is not None:
+            family.tighten()
 
 
 def mixed(identity: Hashes, start_ns: Ints) -> Hashes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgauge.receive.meaning.buckets import BUCKET, Families, Family
+from streamgauge.receive.meaning.buckets import BUCKET, Families, Family, Sample
 from streamgauge.receive.meaning.counters import STANDING, Counters
 from streamgauge.receive.meaning.log import CounterLog, Moved
 from streamgauge.receive.meaning.shapes import Shape, Shapes
@@ -26,7 +27,11 @@ class Change:
     shapes: dict[int, Shape] = field(default_factory=dict)
     families: dict[int, Family] = field(default_factory=dict)
     """As they were before."""
-    buckets: list[tuple[int, float, int, float]] = field(default_factory=list)
+    buckets: list[Sample] = field(default_factory=list)
+    levels: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
+    """BUCKET of those families whose buckets came all at once."""
+    refused: dict[int, Family] = field(default_factory=dict)
+    """Families that stay where they were."""
     tellers: list[int] = field(default_factory=list)
     """Those that were not known."""
 
@@ -40,13 +45,17 @@ class Change:
             ]
         for key in shapes:
             self.shapes.pop(key, None)
+            self.levels.pop(key, None)
+            if key in self.families:
+                self.refused[key] = self.families[key]
+        self.buckets = [one for one in self.buckets if one[0] not in shapes]
 
     def moved(self) -> Moved:
         """As it is written down."""
         return Moved(
             np.concatenate([np.zeros(0, STANDING), *self.standings]),
             list(self.shapes.items()),
-            np.array(self.buckets, BUCKET),
+            np.concatenate([np.array(self.buckets, BUCKET), *chain(*self.levels.values())]),
             np.array(self.tellers, np.uint64),
         )
 
@@ -122,6 +131,8 @@ class Standing:
         self.counters.put(slots, moved.standings)
         for shape_key, shape in change.shapes.items():
             self.shapes.put(shape_key, shape)
+        for family_key, family in change.refused.items():
+            self.families.put(family_key, family)
         self._remember(change.tellers)
 
     def settle(self) -> None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import pytest
 from examples.router.clock import LiveClock
 from examples.router.message import Message
 from examples.router.queues import DEAD_LETTER, MessageQueue, make_queue
+from examples.router.reporting.by_client import ByClient
 from examples.router.vendors import VendorFault
 from examples.router.worker import Policy
+from tests.client.taking import Taking
+from tests.examples.recorded import Recorded
 from tests.examples.rig import INTEGRATIONS, Rig
+
+from streamgauge.client import Gauge
 
 PORTS = {"rabbitmq": 5672, "nats": 4222}
 WITHIN_S = 30.0
@@ -85,7 +92,10 @@ def test_every_event_is_accounted_on_a_real_broker(broker: str) -> None:
     async def scene(prefix: str) -> None:
         clock = LiveClock()
         quick = Policy(attempts=2, first_backoff_s=0.01)
-        rig = Rig(clock, make_queue(broker, "", clock, prefix), quick)
+        server = Taking()
+        gauge = Gauge(router="router-7", interval_s=86_400, transport=server)
+        recorded = Recorded(also=ByClient(gauge))
+        rig = Rig(clock, make_queue(broker, "", clock, prefix), quick, reporting=recorded)
         rig.fail(
             VendorFault("ga4", "status", ("globex",), status=500),
             VendorFault("webhook", "status", ("acme",), status=401),
@@ -107,7 +117,14 @@ def test_every_event_is_accounted_on_a_real_broker(broker: str) -> None:
             await eventually(is_accounted, "the account of every event")
             letters = (await rig.queue.depths())[DEAD_LETTER]
             assert letters.backlog == 5 * 10 + 5 * 25
-        ends = rig.reporting.counts("tenant", "integration", "outcome", "reason")
+            assert await gauge.aflush(WITHIN_S)
+        assert server.messages == len(recorded.hops), "the client told each of them once"
+        told = [json.loads(line) for line in server.body("/v1/messages").splitlines()]
+        assert Counter(one["reason"] for one in told if one["outcome"] == "error") == {
+            "http_500": 50,
+            "unauthorized": 125,
+        }
+        ends = recorded.counts("tenant", "integration", "outcome", "reason")
         assert ends["acme", "ga4", "ok", ""] == 100
         assert ends["acme", "ga4", "filtered", "consent"] == 25
         assert ends["globex", "ga4", "error", "http_500"] == 50

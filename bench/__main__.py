@@ -10,8 +10,10 @@ from bench.client import client_text
 from bench.constants import constants_text
 from bench.fleet import DAYS
 from bench.fsync import fsync_text
+from bench.hops import hops_text
 from bench.ingest import ROUNDS, ingest_text
 from bench.memory import MINUTES, memory_text
+from bench.otlp import otlp_text
 from bench.pages import pages_text
 from bench.parse import parse_text
 from bench.queries import queries_text
@@ -27,6 +29,8 @@ SECTIONS: dict[str, Callable[[Asked], str]] = {
     "parse": lambda asked: parse_text(asked.lines, asked.rounds),
     "remotewrite": lambda asked: remotewrite_text(asked.lines, asked.rounds),
     "client": lambda asked: client_text(asked.rounds),
+    "otlp": lambda asked: otlp_text(asked.lines, asked.rounds),
+    "hops": lambda asked: hops_text(asked.lines, asked.rounds),
     "memory": lambda asked: memory_text(asked.minutes),
     "fsync": lambda asked: fsync_text(rounds=asked.rounds),
     "queries": lambda asked: queries_text(asked.days),

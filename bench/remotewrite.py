@@ -58,16 +58,21 @@ class VictoriaMetricsByRemoteWrite(VictoriaMetrics):
 
 
 @dataclass
-class _Flow:
+class Flow:
     """A counter and a histogram, and the bytes of their labels."""
 
     heads: list[bytes]
     counts: list[int]
+    """In each bucket alone."""
+
+    def go_on(self, chance: random.Random) -> None:
+        """Count some more messages."""
+        for bound in range(len(BOUNDS)):
+            self.counts[bound] += chance.randint(0, 9)
 
     def scraped(self, chance: random.Random) -> Iterator[tuple[bytes, float]]:
         """Each series with what it now stands at."""
-        for bound in range(len(BOUNDS)):
-            self.counts[bound] += chance.randint(0, 9)
+        self.go_on(chance)
         upto = [sum(self.counts[: bound + 1]) for bound in range(len(BOUNDS))]
         values = [upto[-1], *upto, upto[-1], upto[-1] * 0.4]
         yield from zip(self.heads, map(float, values), strict=True)
@@ -76,10 +81,8 @@ class _Flow:
 def make_remote_load(sample_count: int = SAMPLES, seed: int = 1) -> Load:
     """Bodies by turns of one shard and the other; each has its series' samples in order."""
     chance = random.Random(seed)
-    flows = [_Flow(list(_heads(number)), [0] * len(BOUNDS)) for number in range(FLOWS)]
-    scrapes = max(sample_count // (FLOWS * SERIES_PER_FLOW), 2)
-    to_s = int(time.time() // 60) * 60
-    from_s = to_s - scrapes * SCRAPE_S
+    flows = [Flow(list(_heads(number)), [0] * len(BOUNDS)) for number in range(FLOWS)]
+    scrapes, from_s, to_s = span_of(sample_count)
     shards: list[list[bytes]] = [[] for _ in range(SHARDS)]
     begun = 0
     for scrape in range(scrapes):
@@ -98,9 +101,16 @@ def make_remote_load(sample_count: int = SAMPLES, seed: int = 1) -> Load:
     )
 
 
-def _heads(number: int) -> Iterator[bytes]:
-    """The bytes of the labels of a flow's series."""
-    common = {
+def span_of(sample_count: int) -> tuple[int, int, int]:
+    """How often all series are scraped for so many samples, from when to when."""
+    scrapes = max(sample_count // (FLOWS * SERIES_PER_FLOW), 2)
+    to_s = int(time.time() // 60) * 60
+    return scrapes, to_s - scrapes * SCRAPE_S, to_s
+
+
+def labels_of(number: int) -> dict[str, str]:
+    """The labels that all series of a flow have."""
+    return {
         "instance": f"router-{number % 20}:9090",
         "integration": ("ga4", "s3", "webhook", "braze", "kafka", "redshift")[number % 6],
         "job": "router",
@@ -109,6 +119,11 @@ def _heads(number: int) -> Iterator[bytes]:
         "source": ("web", "ios", "android", "server")[number % 4],
         "tenant": f"t{number // 3:03}",
     }
+
+
+def _heads(number: int) -> Iterator[bytes]:
+    """The bytes of the labels of a flow's series."""
+    common = labels_of(number)
     latency = "message_latency_seconds"
     yield _labels({**common, "__name__": "messages_total"})
     for bound in BOUNDS:

@@ -300,6 +300,40 @@ def test_forms_of_sums(temporality: Any, is_monotonic: bool, form: Form) -> None
     assert (numbers.series[0].form, numbers.value.tolist()) == (form, [7.0])
 
 
+def _histogram(counts: list[int], bounds: list[float], count: int, **more: Any) -> pb.Metric:
+    metric = pb.Metric(name="m")
+    metric.histogram.aggregation_temporality = DELTA
+    metric.histogram.data_points.add(
+        time_unix_nano=NOW_NS, bucket_counts=counts, explicit_bounds=bounds, count=count, **more
+    )
+    return metric
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        pytest.param(_histogram([1, 2], [0.5], 3, sum=1.0), "", id="a bucket more than bounds"),
+        pytest.param(
+            _histogram([1] * 20, list(range(19)), 20, sum=1.0, min=0.1, max=9.0),
+            "",
+            id="more than 127 bytes of counts, with extremes",
+        ),
+        pytest.param(_histogram([], [], 3), "", id="no buckets at all"),
+        pytest.param(_histogram([1, 2], [], 3), "2 bucket_counts and 0", id="too few bounds"),
+        pytest.param(_histogram([1, 2], [0.5], 4), "count is 4", id="a count of its own"),
+        pytest.param(_histogram([1, 2, 0], [1, 1], 3), "do not increase", id="bounds alike"),
+        pytest.param(
+            _histogram([0, 0, 0], [1, math.inf], 0), "do not increase", id="a bound without end"
+        ),
+    ],
+)
+def test_buckets_must_fit(metric: pb.Metric, reason: str) -> None:
+    found = read(metric)
+    assert found.refused_count == bool(reason)
+    assert all(reason in line.reason for line in found.refused)
+    agree(one(metric), Memory())
+
+
 @pytest.mark.parametrize(
     ("ahead_s", "refused"),
     [

@@ -9,8 +9,7 @@ metrics data model, "ExponentialHistogram".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import IntEnum
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,102 +17,68 @@ from numpy.typing import NDArray
 from streamgauge.receive.measured import Floats
 from streamgauge.receive.otlp import wire
 from streamgauge.receive.otlp.cells import MAX_CELLS, NO_RECORDED_VALUE, Cells, HistogramPoint
-from streamgauge.receive.otlp.known import Context, Known, Unkept
+from streamgauge.receive.otlp.known import Context, Known
 
 MIN_SCALE, MAX_SCALE = -10, 20
 """At -10 one bucket spans a double's whole range; at 20 a million cover a doubling."""
-_UNKNOWN = Unkept("", "")
 _TINY = 5e-324
 
 
-class _Tag(IntEnum):
-    ATTRIBUTE = 0x0A
-    START = 0x11
-    TIME = 0x19
-    COUNT = 0x21
-    SUM = 0x29
-    SCALE = 0x30
-    ZERO_COUNT = 0x39
-    POSITIVE = 0x42
-    NEGATIVE = 0x4A
-    FLAGS = 0x50
-    ZERO_THRESHOLD = 0x71
-
-
-class _Buckets(IntEnum):
-    OFFSET = 0x08
-    COUNTS = 0x12
-    COUNTS_ONE_BY_ONE = 0x10
+_ATTRIBUTE, _START, _TIME, _COUNT, _SUM = 0x0A, 0x11, 0x19, 0x21, 0x29
+_SCALE, _ZERO_COUNT, _ZERO_THRESHOLD = 0x30, 0x39, 0x71
+_POSITIVE, _NEGATIVE, _FLAGS = 0x42, 0x4A, 0x50
+_OFFSET, _COUNTS, _COUNTS_ONE_BY_ONE = 0x08, 0x12, 0x10
+"""Of Buckets."""
 
 
 @dataclass(slots=True)
 class _Scaled:
     """What lays the buckets out."""
 
-    scale: int = 0
-    zero_count: int = 0
-    zero_threshold: float = 0.0
-    positive: list[bytes] = field(default_factory=list)
-    negative: list[bytes] = field(default_factory=list)
+    scale: int
+    zero_count: int
+    zero_threshold: float
+    positive: bytes
+    negative: bytes
 
 
 def read_exponential(
     body: bytes, at: int, end: int, context: Context, known: Known
 ) -> HistogramPoint:
-    """One point in `body[at:end]`.
+    """One point in `body[at:end]`; of what stands more than once the last holds, lists are joined.
 
     Raises:
         PayloadError: it cannot be read.
     """
-    point, scaled = HistogramPoint(_UNKNOWN), _Scaled()
-    encoded: list[bytes] = []
+    lists: dict[int, list[bytes]] = {_ATTRIBUTE: [], _POSITIVE: [], _NEGATIVE: []}
+    last: dict[int, int] = {}
+    before = at
     for tag, begin, stop in wire.fields(body, at, end):
-        if tag == _Tag.ATTRIBUTE:
-            encoded.append(wire.framed(body[begin:stop], tag))
+        if tag == _ATTRIBUTE:
+            lists[tag].append(body[before:stop])
+        elif tag in lists:
+            lists[tag].append(body[begin:stop])
         else:
-            _take(point, tag, body, begin, stop)
-            _take_scaled(scaled, tag, body, begin, stop)
-    point.series = known.series(context, b"".join(encoded))
+            last[tag] = begin
+        before = stop
+    point = HistogramPoint(known.series(context, b"".join(lists[_ATTRIBUTE])))
+    point.take(body, last, _START, _TIME, _COUNT, _SUM)
+    if _FLAGS in last:
+        point.has_value = not wire.varint(body, last[_FLAGS], end)[0] & NO_RECORDED_VALUE
+    scaled = _Scaled(
+        wire.zigzag(wire.varint(body, last[_SCALE], end)[0]) if _SCALE in last else 0,
+        wire.unsigned(body, last[_ZERO_COUNT]) if _ZERO_COUNT in last else 0,
+        wire.double(body, last[_ZERO_THRESHOLD]) if _ZERO_THRESHOLD in last else 0.0,
+        b"".join(lists[_POSITIVE]),
+        b"".join(lists[_NEGATIVE]),
+    )
     _lay_out(point, scaled)
     return point
 
 
-def _take(point: HistogramPoint, tag: int, body: bytes, begin: int, stop: int) -> None:
-    match tag:
-        case _Tag.START:
-            point.start_ns = wire.unsigned(body, begin)
-        case _Tag.TIME:
-            point.time_ns = wire.unsigned(body, begin)
-        case _Tag.COUNT:
-            point.count = wire.unsigned(body, begin)
-        case _Tag.SUM:
-            point.sum = wire.double(body, begin)
-        case _Tag.FLAGS:
-            point.has_value = not wire.varint(body, begin, stop)[0] & NO_RECORDED_VALUE
-        case _:
-            pass
-
-
-def _take_scaled(scaled: _Scaled, tag: int, body: bytes, begin: int, stop: int) -> None:
-    match tag:
-        case _Tag.SCALE:
-            scaled.scale = wire.zigzag(wire.varint(body, begin, stop)[0])
-        case _Tag.ZERO_COUNT:
-            scaled.zero_count = wire.unsigned(body, begin)
-        case _Tag.ZERO_THRESHOLD:
-            scaled.zero_threshold = wire.double(body, begin)
-        case _Tag.POSITIVE:
-            scaled.positive.append(body[begin:stop])
-        case _Tag.NEGATIVE:
-            scaled.negative.append(body[begin:stop])
-        case _:
-            pass
-
-
 def _lay_out(point: HistogramPoint, scaled: _Scaled) -> None:
     """Give the point its cells: negative ones, zeros, positive ones."""
-    positive = _read_buckets(b"".join(scaled.positive))
-    negative = _read_buckets(b"".join(scaled.negative))
+    positive, negative = _read_buckets(scaled.positive), _read_buckets(scaled.negative)
     size = max(len(positive[1]), len(negative[1]))
     if not MIN_SCALE <= scaled.scale <= MAX_SCALE:
         point.wrong = f"its scale is {scaled.scale}; accepted: {MIN_SCALE} to {MAX_SCALE}"
@@ -127,7 +92,6 @@ def _lay_out(point: HistogramPoint, scaled: _Scaled) -> None:
             point.wrong = "it has a bucket beyond the greatest number"
         else:
             point.cells = _joined(above, below, scaled)
-            point.check()
 
 
 def _joined(above: Cells, below: Cells, scaled: _Scaled) -> Cells:
@@ -144,9 +108,9 @@ def _read_buckets(buckets: bytes) -> tuple[int, NDArray[np.uint64]]:
     offset = 0
     packed: list[bytes] = []
     for tag, begin, stop in wire.fields(buckets, 0, len(buckets)):
-        if tag == _Buckets.OFFSET:
+        if tag == _OFFSET:
             offset = wire.zigzag(wire.varint(buckets, begin, stop)[0])
-        elif tag in {_Buckets.COUNTS, _Buckets.COUNTS_ONE_BY_ONE}:
+        elif tag in {_COUNTS, _COUNTS_ONE_BY_ONE}:
             packed.append(buckets[begin:stop])
     return offset, wire.varints(b"".join(packed))
 

@@ -93,7 +93,7 @@ class NumberPoints:
             for place, one in enumerate(found, at):
                 if sizes[place] and one is not None:
                     series.append(one)
-                elif sizes[place] and _is_attributes(pieces[place - at]):
+                elif sizes[place] and wire.is_list_of(pieces[place - at], ATTRIBUTE):
                     series.append(known.series(context, pieces[place - at]))
                 else:
                     point = _read(body, self.starts[place], self.stops[place], context, known)
@@ -148,17 +148,14 @@ class _Heads:
         return start_ns, time_ns, value.astype(np.float64)
 
 
-def _is_attributes(encoded: bytes) -> bool:
-    return all(tag == ATTRIBUTE for tag, _, _ in wire.fields(encoded, 0, len(encoded)))
-
-
 def _read(body: bytes, at: int, end: int, context: Context, known: Known) -> Point:
     start_ns = time_ns = flags = 0
     value = math.nan
     encoded: list[bytes] = []
+    before = at
     for tag, begin, stop in wire.fields(body, at, end):
         if tag == ATTRIBUTE:
-            encoded.append(wire.framed(body[begin:stop], ATTRIBUTE))
+            encoded.append(body[before:stop])
         elif tag == START:
             start_ns = wire.unsigned(body, begin)
         elif tag == TIME:
@@ -170,6 +167,7 @@ def _read(body: bytes, at: int, end: int, context: Context, known: Known) -> Poi
             value = float(number - 2**64 if number >= 2**63 else number)
         elif tag == FLAGS:
             flags = wire.varint(body, begin, stop)[0]
+        before = stop
     series = known.series(context, b"".join(encoded))
     return Point(series, start_ns, time_ns, value, bool(flags & NO_RECORDED_VALUE))
 

@@ -62,6 +62,14 @@ def fields(body: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
         at = stop
 
 
+def is_list_of(encoded: bytes, tag: int) -> bool:
+    """Whether these are fields of that tag alone, all of them whole."""
+    try:
+        return all(found == tag for found, _, _ in fields(encoded, 0, len(encoded)))
+    except PayloadError:
+        return False
+
+
 def varint(body: bytes, at: int, end: int) -> tuple[int, int]:
     """A number of variable length, and where it ends.
 

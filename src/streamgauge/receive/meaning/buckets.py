@@ -153,19 +153,6 @@ def _shape(time_ns: int, told: dict[float, float]) -> Shape:
     return Shape(time_ns, math.nan, lower, upper, np.diff(rising, prepend=0.0))
 
 
-def told_buckets(key: int, time_ns: int, upper: Floats, value: Floats) -> NDArray[np.void]:
-    """BUCKET of a level."""
-    made = np.empty(len(upper), BUCKET)
-    made["family"], made["upper"], made["t"], made["v"], made["is_told"] = (
-        key,
-        upper,
-        time_ns,
-        value,
-        1,
-    )
-    return made
-
-
 class Families:
     """Classic histograms by the hash of their name and labels. Not thread-safe."""
 

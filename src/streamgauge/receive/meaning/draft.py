@@ -12,7 +12,8 @@ from streamgauge.receive.influx.stamps import stamps_refused
 from streamgauge.receive.meaning import names
 from streamgauge.receive.meaning.names import Target
 from streamgauge.receive.meaning.reading import Manner
-from streamgauge.receive.meaning.rising import Rising, Samples, Shaped, is_bucket
+from streamgauge.receive.meaning.rising import Rising, is_bucket
+from streamgauge.receive.meaning.samples import Samples, Shaped
 from streamgauge.receive.meaning.shapes import Shape
 from streamgauge.receive.meaning.shelf import Rows, Shelf
 from streamgauge.receive.meaning.tables import Pointed, points_table, queue_table

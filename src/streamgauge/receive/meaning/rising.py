@@ -11,183 +11,23 @@ Nothing but classic buckets is moved on here: `change` says what would be.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
-from numpy.typing import NDArray
 
 from streamgauge.receive.meaning import names
-from streamgauge.receive.meaning.buckets import told_buckets
-from streamgauge.receive.meaning.cells import middles, middles_by_sum
 from streamgauge.receive.meaning.counters import FULL_WITHIN_NS, UNKNOWN
+from streamgauge.receive.meaning.gathered import NOBODY, Gathered
+from streamgauge.receive.meaning.leveled import Buckets, Leveled
 from streamgauge.receive.meaning.names import Target
+from streamgauge.receive.meaning.samples import Bools, Floats, Hashes, Ints, Samples, Shaped
 from streamgauge.receive.meaning.shapes import Shape
 from streamgauge.receive.meaning.shelf import Rows, Shelf
 from streamgauge.receive.meaning.standing import Change, Standing
-from streamgauge.receive.meaning.tables import Counted
 from streamgauge.receive.measured import Form
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Hashes = NDArray[np.uint64]
 
 MAX_COUNT = 9e15
 """What a counter may stand at: beyond it a float does not hold whole numbers."""
 _FIRST_SEEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
-_NOBODY = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Points with one number; arrays are [n]."""
-
-    rows: Rows
-    time_ns: Ints
-    start_ns: Ints
-    value: Floats
-
-    def where(self, chosen: NDArray[np.bool_]) -> Samples:
-        """Those of them."""
-        return Samples(
-            self.rows[chosen], self.time_ns[chosen], self.start_ns[chosen], self.value[chosen]
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Shaped:
-    """Points with a histogram each."""
-
-    rows: Rows
-    start_ns: Ints
-    shapes: list[Shape]
-    """[n] in seconds."""
-
-
-@dataclass(slots=True)
-class Leveled:
-    """Classic histograms whose buckets all came at once: [n_histograms] each."""
-
-    rows: list[int] = field(default_factory=list)
-    time_ns: list[int] = field(default_factory=list)
-    keys: list[int] = field(default_factory=list)
-    upper: list[Floats] = field(default_factory=list)
-    by: list[Floats] = field(default_factory=list)
-    """What is at most each bound rose by that."""
-
-    def add(self, row: int, time_ns: int, key: int, upper: Floats, by: Floats) -> None:
-        """One of them."""
-        self.rows.append(row)
-        self.time_ns.append(time_ns)
-        self.keys.append(key)
-        self.upper.append(upper)
-        self.by.append(by)
-
-
-@dataclass(slots=True)
-class Gathered:
-    """Rows that are being gathered, and what is not moved on where they are refused."""
-
-    parts: list[Counted] = field(default_factory=list)
-    slots: list[Ints] = field(default_factory=list)
-    """[n_rows] of the counter that told it, or -1."""
-    shapes: list[Ints] = field(default_factory=list)
-    """[n_rows] number of the histogram in `keys`, or -1."""
-    keys: list[int] = field(default_factory=list)
-
-    def add_counts(
-        self, is_bytes: NDArray[np.bool_], samples: Samples, by: Floats, slots: Ints
-    ) -> None:
-        """What counters add; nothing where they did not rise."""
-        up = by > 0
-        by, is_bytes = by[up], is_bytes[up]
-        none = np.full(len(by), np.nan)
-        count, size = np.where(is_bytes, 0.0, by), np.where(is_bytes, by, 0.0)
-        rows, times = samples.rows[up], samples.time_ns[up]
-        self.parts.append(Counted(rows, times, count, size, none, none))
-        self.slots.append(slots[up])
-        self.shapes.append(np.full(len(by), _NOBODY))
-
-    def add_singles(self, samples: Samples, seconds: Floats, is_wait: NDArray[np.bool_]) -> None:
-        """One duration each."""
-        size = len(seconds)
-        self.parts.append(
-            Counted(
-                samples.rows,
-                samples.time_ns,
-                np.ones(size),
-                np.zeros(size),
-                np.where(is_wait, np.nan, seconds),
-                np.where(is_wait, seconds, np.nan),
-            )
-        )
-        self.slots.append(np.full(size, _NOBODY))
-        self.shapes.append(np.full(size, _NOBODY))
-
-    def add_cells(self, row: int, shape: Shape, by: Floats, key: int, *, is_wait: bool) -> None:
-        """What a histogram adds."""
-        full = np.flatnonzero(by > 0)
-        values = middles_by_sum(shape.lower[full], shape.upper[full], by[full], shape.sum)
-        size = len(full)
-        none = np.full(size, np.nan)
-        self.parts.append(
-            Counted(
-                np.full(size, row, np.int32),
-                np.full(size, shape.time_ns, np.int64),
-                np.rint(by[full]),
-                np.zeros(size),
-                none if is_wait else values,
-                values if is_wait else none,
-            )
-        )
-        self.keys.append(key)
-        self.slots.append(np.full(size, _NOBODY))
-        self.shapes.append(np.full(size, len(self.keys) - 1))
-
-    def add_levels(self, level: Leveled, chosen: list[int], is_wait: list[bool]) -> None:
-        """What classic histograms add, many at once."""
-        sizes = np.array([len(level.upper[one]) for one in chosen])
-        upper = np.concatenate([level.upper[one] for one in chosen])
-        by = np.concatenate([level.by[one] for one in chosen])
-        is_first = np.zeros(len(upper), bool)
-        is_first[np.cumsum(sizes) - sizes] = True
-        lower = np.where(is_first, -np.inf, np.roll(upper, 1))
-        by = by - np.where(is_first, 0.0, np.roll(by, 1))
-        full = np.flatnonzero(by > 0)
-        of = np.repeat(np.arange(len(chosen)), sizes)[full]
-        seconds = middles(lower[full], upper[full])
-        waits = np.array(is_wait)[of]
-        self.parts.append(
-            Counted(
-                np.array([level.rows[one] for one in chosen], np.int32)[of],
-                np.array([level.time_ns[one] for one in chosen], np.int64)[of],
-                np.rint(by[full]),
-                np.zeros(len(full)),
-                np.where(waits, np.nan, seconds),
-                np.where(waits, seconds, np.nan),
-            )
-        )
-        self.slots.append(np.full(len(full), _NOBODY))
-        self.shapes.append(of + len(self.keys))
-        self.keys.extend(level.keys[one] for one in chosen)
-
-    def counted(self) -> Counted:
-        """All of it."""
-        return Counted(
-            np.concatenate([np.zeros(0, np.int32), *(one.rows for one in self.parts)]),
-            np.concatenate([np.zeros(0, np.int64), *(one.time_ns for one in self.parts)]),
-            *(
-                np.concatenate([np.zeros(0), *(getattr(one, name) for one in self.parts)])
-                for name in ("count", "bytes", "latency_s", "queue_s")
-            ),
-        )
-
-    def owners(self, is_refused: NDArray[np.bool_]) -> tuple[Ints, set[int]]:
-        """Counters and histograms that told these rows [n_rows]."""
-        slots = np.concatenate([np.zeros(0, np.int64), *self.slots])[is_refused]
-        shapes = np.concatenate([np.zeros(0, np.int64), *self.shapes])[is_refused]
-        told = np.unique(shapes[shapes != _NOBODY]).tolist()
-        return np.unique(slots[slots != _NOBODY]), {self.keys[one] for one in told}
 
 
 class Rising:
@@ -216,7 +56,7 @@ class Rising:
         """What came since the point before, as its sender says."""
         at = self._shelf.at[samples.rows]
         by = np.rint(np.where(_is_sound(samples.value), samples.value, 0.0) * at["factor"])
-        nobody = np.full(len(by), _NOBODY)
+        nobody = np.full(len(by), NOBODY)
         self.messages.add_counts(at["target"] == Target.BYTES, samples, by, nobody)
 
     def add_counters(self, samples: Samples) -> None:
@@ -238,11 +78,11 @@ class Rising:
         """The slot of each sample: its series', or its series' since a start that is told."""
         shelf, counters = self._shelf, self._standing.counters
         if shelf.slot_epoch != counters.epoch:
-            shelf.at["slot"] = _NOBODY
+            shelf.at["slot"] = NOBODY
             shelf.slot_epoch = counters.epoch
         slots: Ints = shelf.at["slot"][samples.rows]
         has_start = (samples.start_ns > 0) & (samples.start_ns < samples.time_ns)
-        missing = (slots == _NOBODY) & ~has_start
+        missing = (slots == NOBODY) & ~has_start
         if missing.any():
             rows = np.unique(samples.rows[missing])
             shelf.at["slot"][rows] = counters.slots_of(shelf.at["identity"][rows])
@@ -299,7 +139,7 @@ class Rising:
         for place in order.tolist():
             row, shape = int(shaped.rows[place]), shaped.shapes[place]
             if form[place] == Form.DELTA:
-                self._add(row, shape, shape.weight, _NOBODY)
+                self._add(row, shape, shape.weight, NOBODY)
             else:
                 self._add_cumulative(row, shape, int(shaped.start_ns[place]))
 
@@ -337,54 +177,53 @@ class Rising:
 
     def add_buckets(self, samples: Samples) -> None:
         """Series of classic histograms, those that belong together in any order."""
-        samples = samples.where(_is_sound(samples.value))
-        at = self._shelf.at[samples.rows]
-        order = np.lexsort((at["upper"], samples.time_ns, at["family"]))
-        family, upper = at["family"][order], at["upper"][order]
-        time_ns, value, rows = samples.time_ns[order], samples.value[order], samples.rows[order]
-        is_first = np.ones(len(order), bool)
-        is_first[1:] = (family[1:] != family[:-1]) | (time_ns[1:] != time_ns[:-1])
-        starts = np.flatnonzero(is_first)
-        groups = zip(
-            family[starts].tolist(),
-            time_ns[starts].tolist(),
-            rows[starts].tolist(),
-            starts.tolist(),
-            [*starts[1:].tolist(), len(order)],
-            strict=True,
-        )
+        told = Buckets.sorted(self._shelf, samples.where(_is_sound(samples.value)))
+        families, rises, followed = self._standing.families, [], []
         loose: dict[int, tuple[int, Shape | None]] = {}
-        level = Leveled()
-        for key, at_ns, row, begin, end in groups:
-            kept = self._standing.families.get(key)
+        for number, (key, time_ns, row, begin, end) in enumerate(told.groups()):
+            kept = families.get(key)
             if key not in self.change.families:
                 self.change.families[key] = kept.copy()
-            bounds, values = upper[begin:end], value[begin:end]
-            by = None if key in loose else kept.follow(at_ns, bounds, values)
+            upper, value = told.upper[begin:end], told.value[begin:end]
+            by = None if key in loose else kept.follow(time_ns, upper, value)
             if by is not None:
-                level.add(row, at_ns, key, bounds, by)
-                self.change.levels.setdefault(key, []).append(
-                    told_buckets(key, at_ns, bounds, values)
-                )
+                rises.append(by)
+                followed.append(number)
                 continue
             if key not in loose:
                 loose[key] = row, kept.loosen()
-            for bound, one in zip(bounds.tolist(), values.tolist(), strict=True):
-                kept.add(bound, at_ns, one)
-                self.change.buckets.append((key, bound, at_ns, one, 0))
-        self._add_levels(level)
-        for key, (row, told) in loose.items():
-            self._add_loose(key, row, told)
+            for bound, one in zip(upper.tolist(), value.tolist(), strict=True):
+                kept.add(bound, time_ns, one)
+                self.change.buckets.append((key, bound, time_ns, one, 0))
+        if followed:
+            self._add_levels(told, np.array(followed), np.concatenate(rises))
+        for key, (row, shape) in loose.items():
+            self._add_loose(key, row, shape)
 
-    def _add_levels(self, level: Leveled) -> None:
-        for is_counted, to in ((False, self.messages), (True, self.durations)):
-            chosen = [
-                place
-                for place, row in enumerate(level.rows)
-                if (self._is_wait(row) or self._is_counted(row)) is is_counted
-            ]
-            if chosen:
-                to.add_levels(level, chosen, [self._is_wait(level.rows[one]) for one in chosen])
+    def _add_levels(self, told: Buckets, followed: Ints, by: Floats) -> None:
+        begin = told.starts[followed]
+        sizes = told.sizes[followed]
+        inside = np.zeros(len(told.starts), bool)
+        inside[followed] = True
+        inside = np.repeat(inside, told.sizes)
+        self.change.levels = told.as_told(inside)
+        rows = told.rows[begin]
+        at = self._shelf.at[rows]
+        level = Leveled(
+            rows,
+            told.time_ns[begin],
+            told.family[begin],
+            sizes,
+            told.upper[inside],
+            by,
+            at["target"] == Target.QUEUE_TIME,
+        )
+        tellers, of = np.unique(at["teller"], return_inverse=True)
+        known = (self._standing.tellers, self.change.tellers)
+        is_teller = np.array([one in known[0] or one in known[1] for one in tellers.tolist()])
+        is_beside = level.is_wait | is_teller[of]
+        self.durations.add_levels(level.where(is_beside))
+        self.messages.add_levels(level.where(~is_beside))
 
     def _add_loose(self, key: int, row: int, told: Shape | None) -> None:
         """Points of a histogram that are whole now; `told`: what it had counted as a level."""
@@ -404,11 +243,11 @@ def mixed(identity: Hashes, start_ns: Ints) -> Hashes:
     return found
 
 
-def _is_sound(value: Floats) -> NDArray[np.bool_]:
+def _is_sound(value: Floats) -> Bools:
     return (value >= 0) & (value <= MAX_COUNT)
 
 
-def is_bucket(shelf: Shelf, rows: Rows) -> NDArray[np.bool_]:
+def is_bucket(shelf: Shelf, rows: Rows) -> Bools:
     """Which of them are a classic histogram's buckets."""
-    found: NDArray[np.bool_] = ~np.isnan(shelf.at["upper"][rows])
+    found: Bools = ~np.isnan(shelf.at["upper"][rows])
     return found & np.isin(shelf.at["target"][rows], names.HISTOGRAMS)

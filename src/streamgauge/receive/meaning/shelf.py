@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
@@ -73,8 +74,7 @@ class Shelf:
     def rows(self, series: Sequence[Series], manner: Manner) -> Rows:
         """The row of each series, reading those that are new."""
         by_id = self._by_id.setdefault(manner, {})
-        get = by_id.get
-        found = [get(id(one), -1) for one in series]
+        found = list(map(by_id.get, map(id, series), repeat(-1)))
         if -1 in found:
             with self._lock:
                 self._find_slowly(series, found, manner, by_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,7 @@ class Change:
     families: dict[int, Family] = field(default_factory=dict)
     """As they were before."""
     buckets: list[Sample] = field(default_factory=list)
-    levels: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
+    levels: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BUCKET))
     """BUCKET of those families whose buckets came all at once."""
     refused: dict[int, Family] = field(default_factory=dict)
     """Families that stay where they were."""
@@ -45,17 +44,19 @@ class Change:
             ]
         for key in shapes:
             self.shapes.pop(key, None)
-            self.levels.pop(key, None)
             if key in self.families:
                 self.refused[key] = self.families[key]
-        self.buckets = [one for one in self.buckets if one[0] not in shapes]
+        if shapes:
+            self.buckets = [one for one in self.buckets if one[0] not in shapes]
+            gone = np.isin(self.levels["family"], np.array(list(shapes), np.uint64))
+            self.levels = self.levels[~gone]
 
     def moved(self) -> Moved:
         """As it is written down."""
         return Moved(
             np.concatenate([np.zeros(0, STANDING), *self.standings]),
             list(self.shapes.items()),
-            np.concatenate([np.array(self.buckets, BUCKET), *chain(*self.levels.values())]),
+            np.concatenate([np.array(self.buckets, BUCKET), self.levels]),
             np.array(self.tellers, np.uint64),
         )
 

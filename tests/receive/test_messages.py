@@ -145,13 +145,14 @@ TIMES = [
 
 
 @pytest.mark.parametrize(("time", "expected"), TIMES, ids=str)
-@pytest.mark.parametrize("beside", [None, "2027-01-15T08:00:00Z", 1_800_000_000])
+@pytest.mark.parametrize("beside", [None, "2027-01-15T08:00:00Z", 1_800_000_000, 1.8e9 + 0.5])
 def test_times_are_read_whatever_stands_beside_them(
     time: object, expected: int | None, beside: object
 ) -> None:
-    parsed = read({"time": time}, {"time": beside})
-    first = parsed.batch.messages.column("time_ns").to_pylist()[0]
-    assert first == (NOW_NS if expected is None else expected)
+    for parsed in (read({"time": time}, {"time": beside}), read({"time": beside}, {"time": time})):
+        found = parsed.batch.messages.column("time_ns").to_pylist()
+        assert len(found) == 2 - (expected is None)
+        assert expected is None or expected in found
     assert parsed.rejected_count == (expected is None)
     assert parsed.has_all_timestamps == (time is not None and beside is not None)
 
@@ -181,6 +182,8 @@ REFUSED: list[tuple[str, object, str, str]] = [
     ("a negative count", {"count": -1}, "count", "field count must be a whole number"),
     ("a count beyond all counts", {"count": 2e15}, "count", "field count must be a whole number"),
     ("a time in words", {"time": "yesterday"}, "stamp", "time must be RFC 3339 with an offset"),
+    ("no seconds", {"time": "2027-01-15T08:00Z"}, "stamp", "time must be RFC 3339 with an"),
+    ("hexadecimal", {"time": "0x6B49D200"}, "stamp", "time must be RFC 3339 with an"),
     ("no offset", {"time": "2027-01-15T08:00:00"}, "stamp", "time must be RFC 3339 with an"),
     ("no such day", {"time": "2027-02-30T08:00:00Z"}, "stamp", "time must be RFC 3339 with"),
     ("before 1970", {"time": -1}, "stamp", "time -1 is before 1970; check the clock"),

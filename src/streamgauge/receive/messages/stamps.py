@@ -20,6 +20,7 @@ _RFC_3339 = (
     r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$"  # Source: RFC 3339, 5.6
 )
 _MAX_US = (2**63 - 1) // 1000
+_LATEST = 2.0**62
 
 
 def read_times(
@@ -35,13 +36,37 @@ def read_times(
         return np.full(len(texts), received_at_ns), np.zeros(len(texts), bool)
     told = texts.to_arrow()
     try:
-        time_ns = told.cast(pa.timestamp("ns", "UTC")).cast(pa.int64())
-    except pa.ArrowInvalid:  # not all of them plain RFC 3339 of years that nanoseconds reach
+        time_ns = _alike(told)
+    except pa.ArrowInvalid:
         time_ns = _any(texts).to_arrow()
     is_bad = np.zeros(len(texts), bool)
     if time_ns.null_count != told.null_count:
         is_bad = pc.and_(told.is_valid(), time_ns.is_null()).to_numpy(zero_copy_only=False)
     return pc.fill_null(time_ns, received_at_ns).to_numpy(zero_copy_only=False), is_bad
+
+
+def _alike(told: pa.Array) -> pa.Array:
+    """Nanoseconds [n], if all are written as the first one is: as routers do it.
+
+    Raises:
+        ArrowInvalid: not all of them, or beyond what nanoseconds reach.
+    """
+    first = next(one for one in told if one.is_valid).as_py()
+    if first[4:5] == "-":
+        _check(told, _RFC_3339)
+        return told.cast(pa.timestamp("ns", "UTC")).cast(pa.int64())
+    is_whole = "." not in first
+    _check(told, r"^\d+$" if is_whole else r"^\d+\.\d+$")
+    number = pc.fill_null(told.cast(pa.int64() if is_whole else pa.float64()), 0).to_numpy()
+    if number.max() >= _LATEST:
+        raise pa.ArrowInvalid("beyond what nanoseconds reach")
+    size = np.select([number < below for below, _ in UNITS_NS], [unit for _, unit in UNITS_NS], 1)
+    return pa.array((number * size).astype(np.int64), mask=~told.is_valid().to_numpy(False))
+
+
+def _check(told: pa.Array, pattern: str) -> None:
+    if not pc.all(pc.match_substring_regex(told, pattern)).as_py():
+        raise pa.ArrowInvalid("not alike")
 
 
 def _any(texts: pl.Series) -> pl.Series:

@@ -7,7 +7,9 @@ Python runs once for each distinct series that is refused; all else are sums ove
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -27,19 +29,52 @@ _TABLES = ("messages", "queue", "points", "durations")
 
 
 @dataclass(frozen=True, slots=True)
-class _Distinct:
-    """The distinct series of a table; arrays are [n_series]."""
+class SeriesRows:
+    """Which series the rows of a table are of, where its receiver knows that."""
 
-    texts: pl.Series
-    """Measurement and tags, as they are hashed and shown."""
-    tenants: list[str]
-    of: NDArray[np.int64]
-    """[n_rows] index into the series."""
+    rows: NDArray[np.int32]
+    """[n_rows] number of each row's series."""
+    identity: NDArray[np.uint64]
+    """[n_series] by number: a hash of each, the same in every process."""
+
+
+class _Distinct:
+    """The distinct series of a table; arrays are [n_series]. Texts are made when asked for."""
+
+    def __init__(
+        self,
+        name: str,
+        table: pa.Table,
+        of: NDArray[np.int64],
+        identity: NDArray[np.uint64] | None = None,
+    ) -> None:
+        self._name, self._table = name, table
+        self.of = of
+        """[n_rows] index into the series."""
+        self._identity = identity
 
     @property
     def identity(self) -> NDArray[np.uint64]:
         """A hash of each."""
-        return self.texts.hash(_IDENTITY_SEED).to_numpy()
+        if self._identity is None:
+            self._identity = self.texts.hash(_IDENTITY_SEED).to_numpy()
+        return self._identity
+
+    @property
+    def texts(self) -> pl.Series:
+        """Measurement and tags, as they are shown."""
+        return self._shown["text"]
+
+    @cached_property
+    def tenants(self) -> list[str]:
+        """Whose they are."""
+        tenants: list[str] = self._shown["tenant"].to_list()
+        return tenants
+
+    @cached_property
+    def _shown(self) -> pl.DataFrame:
+        _, first = np.unique(self.of, return_index=True)
+        return _show(self._name, self._table, pa.array(first))
 
 
 def gated(
@@ -48,6 +83,7 @@ def gated(
     admission: Admission | None,
     body_bytes: int,
     refused_rows: dict[str, NDArray[np.bool_]] | None = None,
+    known: Mapping[str, SeriesRows] | None = None,
 ) -> Parsed:
     """The same without the rows that may not come in, which are counted and told as refused.
 
@@ -57,6 +93,7 @@ def gated(
         admission: of this body through the quotas.
         body_bytes: unzipped; each row is charged its share.
         refused_rows: filled by table with which of its rows [n_rows] are refused, where any are.
+        known: by table which series its rows are of; else that is found out by their tags.
     """
     if guard is None and admission is None:
         return parsed
@@ -68,7 +105,7 @@ def gated(
         table = getattr(parsed.batch, name)
         if table is None or not table.num_rows:
             continue
-        series = _distinct(name, table)
+        series = _known(name, table, known[name]) if known else _distinct(name, table)
         reasons = _by_guard(guard, series)
         reasons |= _by_quotas(admission, series, reasons, bytes_a_row)
         if reasons:
@@ -90,21 +127,37 @@ def gated(
     )
 
 
-def _distinct(name: str, table: pa.Table) -> _Distinct:
-    columns = {
+def _known(name: str, table: pa.Table, told: SeriesRows) -> _Distinct:
+    occurs = np.zeros(len(told.identity), bool)
+    occurs[told.rows] = True
+    position = np.cumsum(occurs) - 1
+    return _Distinct(name, table, position[told.rows], told.identity[occurs])
+
+
+def _tags(table: pa.Table) -> dict[str, pa.DictionaryArray]:
+    """Columns that tell series apart."""
+    return {
         field.name: table.column(field.name).combine_chunks()
         for field in table.schema
         if pa.types.is_dictionary(field.type) and field.name not in {"db", "type", "field"}
     }
+
+
+def _distinct(name: str, table: pa.Table) -> _Distinct:
     key, size = np.zeros(table.num_rows, np.int64), 1
-    for column in columns.values():
+    for column in _tags(table).values():
         count = max(len(column.dictionary), 1)
         if size * count >= _KEY_LIMIT:
             values, key = np.unique(key, return_inverse=True)
             size = len(values)
         key, size = key * count + column.indices.to_numpy(), size * count
-    _, first, of = np.unique(key, return_index=True, return_inverse=True)
-    at = pa.array(first)
+    _, of = np.unique(key, return_inverse=True)
+    return _Distinct(name, table, of.astype(np.int64))
+
+
+def _show(name: str, table: pa.Table, at: pa.Array) -> pl.DataFrame:
+    """Text and tenant of the series of these rows."""
+    columns = _tags(table)
     words = {
         tag: pl.Series(tag, column.take(at).cast(pa.string())) for tag, column in columns.items()
     }
@@ -122,8 +175,7 @@ def _distinct(name: str, table: pa.Table) -> _Distinct:
         if name == "points"
         else pl.col("tenant")
     )
-    shown = frame.select(told.alias("text"), tenant.alias("tenant"))
-    return _Distinct(shown["text"], shown["tenant"].to_list(), of.astype(np.int64))
+    return frame.select(told.alias("text"), tenant.alias("tenant"))
 
 
 def _by_guard(guard: SeriesGuard | None, series: _Distinct) -> dict[int, tuple[RefusalReason, str]]:

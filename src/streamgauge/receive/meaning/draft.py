@@ -25,6 +25,15 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Rows of a table."""
+
+    table: pa.Table
+    rows: Rows
+    """[n_rows] on the shelf, of their series."""
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """One body."""
 
@@ -60,17 +69,16 @@ class Draft:
             stamps=self.stamps[at],
         )
 
-    def queue(self) -> pa.Table:
+    def queue(self) -> Told:
         """States of queues."""
         target = self.shelf.at["target"][self.numbers.rows]
         chosen = np.flatnonzero(np.isin(target, list(names.QUEUE_COLUMNS)) & self._numbers_good())
         rows = self.numbers.rows[chosen]
         value = self.numbers.value[chosen] * self.shelf.at["factor"][rows]
-        return queue_table(
-            self.shelf, self.db, rows, self.numbers.time_ns[chosen], target[chosen], value
-        )
+        times = self.numbers.time_ns[chosen]
+        return Told(queue_table(self.shelf, self.db, rows, times, target[chosen], value), rows)
 
-    def points(self) -> pa.Table:
+    def points(self) -> Told:
         """What is kept as it came."""
         target = self.shelf.at["target"][self.numbers.rows]
         chosen = np.flatnonzero((target == Target.POINT) & self._numbers_good())
@@ -79,9 +87,12 @@ class Draft:
         plain = Pointed(rows, times, value, np.zeros(len(rows), np.int32), ["value"])
         table = points_table(self.shelf, self.db, plain)
         shapes = self._shape_points()
-        return pa.concat_tables([table, shapes], promote_options="none") if shapes else table
+        if shapes is None:
+            return Told(table, rows)
+        joined = pa.concat_tables([table, shapes.table]).unify_dictionaries().combine_chunks()
+        return Told(joined, np.concatenate([rows, shapes.rows]))
 
-    def _shape_points(self) -> pa.Table | None:
+    def _shape_points(self) -> Told | None:
         """Histograms of others: count, sum, and what is at most each bound."""
         at = self._chosen_histograms((Target.POINT,))
         if not len(at):
@@ -110,7 +121,7 @@ class Draft:
             np.array([code_of[fields[code]] for code in codes], np.int32),
             words,
         )
-        return points_table(self.shelf, self.db, pointed)
+        return Told(points_table(self.shelf, self.db, pointed), pointed.rows)
 
     def rise(self, rising: Rising) -> None:
         """Tell what adds to messages and durations."""
@@ -133,11 +144,21 @@ class Draft:
         if buckets.any():
             rising.add_buckets(self.numbers.where(buckets))
 
-    def newest_risen(self) -> int:
-        """The place of the newest number of a counter, whatever it adds; -1: there is none."""
+    def newest(self) -> tuple[int, int, str, float] | None:
+        """The newest point that counts by what it rose: row, time, field, value; None: none is."""
+        wanted = (*names.RISING, *names.HISTOGRAMS)
         target = self.shelf.at["target"][self.numbers.rows]
-        found = np.flatnonzero(np.isin(target, names.RISING) & self._numbers_good())
-        return int(found[np.argmax(self.numbers.time_ns[found])]) if len(found) else -1
+        at = np.flatnonzero(np.isin(target, wanted) & self._numbers_good())
+        if len(at):
+            place = at[np.argmax(self.numbers.time_ns[at])]
+            told = self.numbers
+            return int(told.rows[place]), int(told.time_ns[place]), "value", told.value[place]
+        at = self._chosen_histograms(names.HISTOGRAMS)
+        if not len(at):
+            return None
+        place = at[np.argmax(self.histograms.time_ns[at])]
+        time_ns, count = self.histograms.time_ns[place], self.histograms.count[place]
+        return int(self.histogram_rows[place]), int(time_ns), "count", count
 
     def _numbers_good(self) -> Bools:
         return ~self.is_late[: len(self.numbers.rows)]

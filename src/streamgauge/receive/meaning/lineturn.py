@@ -88,7 +88,7 @@ def _joined(batch: Batch, draft: Draft, rising: Rising) -> Batch:
     joined = replace(
         batch,
         messages=_both(batch.messages, messages),
-        queue=_both(batch.queue, draft.queue()),
+        queue=_both(batch.queue, draft.queue().table),
     )
     if durations.num_rows:
         joined = replace(joined, durations=durations)

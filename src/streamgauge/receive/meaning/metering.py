@@ -22,15 +22,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from streamgauge.model.batch import Batch, Parsed, RejectedLine
+from streamgauge.model.batch import Parsed, RejectedLine
 from streamgauge.model.errors import StoreError
-from streamgauge.model.refusal import RefusalReason
 from streamgauge.receive import metrics
-from streamgauge.receive.gating import MAX_TOLD, gated
-from streamgauge.receive.influx.keys import canonical
-from streamgauge.receive.influx.stamps import stamp_reason
+from streamgauge.receive.gating import gated
 from streamgauge.receive.intake import Intake, Origin, Read, Taken
-from streamgauge.receive.meaning.draft import MAX_AHEAD_S, Draft, draft_of
+from streamgauge.receive.meaning.draft import Draft, draft_of
 from streamgauge.receive.meaning.lines import LineSeries, new_names
 from streamgauge.receive.meaning.lineturn import LineTurn
 from streamgauge.receive.meaning.log import CounterLog
@@ -41,10 +38,9 @@ from streamgauge.receive.meaning.rules import MapRule, find_rule
 from streamgauge.receive.meaning.shelf import Shelf
 from streamgauge.receive.meaning.standing import Standing
 from streamgauge.receive.meaning.strangers import Strangers
-from streamgauge.receive.meaning.tables import messages_table
+from streamgauge.receive.meaning.understood import Refused, Understood, plainly, with_risen
 from streamgauge.receive.measured import Measured, Series
 from streamgauge.receive.quotas import Admission
-from streamgauge.receive.schema import NO_MESSAGES, POINTS_SCHEMA, constant_tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +52,6 @@ class MeaningSettings:
     fsync: bool = False
     """Whether that survives a power cut, as the journal's own setting says."""
     rules: Sequence[MapRule] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """What a decoder could not read."""
-
-    lines: Sequence[RejectedLine]
-    count: int
 
 
 class Metering:
@@ -130,31 +118,32 @@ class Metering:
         """
         now_ns = int(self.intake.gates.clock.now() * 1e9)
         draft = draft_of(measured, self._shelf_now(), db, now_ns)
-        refused = _Refused(rejected, rejected_count)
+        base = plainly(draft, Refused(rejected, rejected_count))
         key = origin.retry_key(body, has_all_timestamps=True)
         if key is None:  # it always is one, where bodies have time stamps
             origin = replace(origin, idempotency_key=uuid4().hex)
             key = origin.retry_key(body, has_all_timestamps=True)
-        base = _parsed(draft, refused)
         if not draft.counts:
             return self.intake.take(
-                origin, body, lambda admission: self._gate(base, admission, body)
+                origin, body, lambda admission: self._gate(base, draft, admission, body)
             )
         with self._lock:
             return self._take(origin, body, draft, base, key or b"")
 
-    def _take(self, origin: Origin, body: bytes, draft: Draft, base: Parsed, key: bytes) -> Taken:
+    def _take(
+        self, origin: Origin, body: bytes, draft: Draft, base: Understood, key: bytes
+    ) -> Taken:
         """Keep one after the other those bodies that counters are in."""
         if not self._standing.is_open:
             raise StoreError("what counters stood at is not read back yet", permanent=False)
         if self.intake.sink.knows(key):
             metrics.DUPLICATES.labels(origin.path).inc()
-            return Taken(base, is_new=False)
+            return Taken(base.parsed, is_new=False)
         rising = Rising(draft.shelf, self._standing)
 
         def read(admission: Admission | None) -> Parsed:
             draft.rise(rising)
-            parsed = self._gate(_with_risen(base, draft, rising), admission, body, rising)
+            parsed = self._gate(with_risen(base, draft, rising), draft, admission, body, rising)
             keeps = parsed.batch.row_count or parsed.rejected
             self._standing.move(key if keeps else None, rising.change)
             return parsed
@@ -204,14 +193,16 @@ class Metering:
 
     def _gate(
         self,
-        parsed: Parsed,
+        understood: Understood,
+        draft: Draft,
         admission: Admission | None,
         body: bytes,
         rising: Rising | None = None,
     ) -> Parsed:
         """Without the rows that may not come in; what they tell is not moved on."""
         is_out: dict[str, NDArray[np.bool_]] = {}
-        kept = gated(parsed, self.intake.gates.guard, admission, len(body), is_out)
+        parsed, known = understood.parsed, understood.series_rows(draft)
+        kept = gated(parsed, self.intake.gates.guard, admission, len(body), is_out, known)
         if rising is not None:
             for name, gathered in (("messages", rising.messages), ("durations", rising.durations)):
                 if name in is_out:
@@ -230,65 +221,3 @@ class Metering:
         if reading.is_strange and not manner.is_line:
             self.strangers.note(family_name(series.name), dict(series.labels), "metrics")
         return reading
-
-
-def _parsed(draft: Draft, refused: _Refused) -> Parsed:
-    """All but messages and durations."""
-    lines, by = list(refused.lines), {}
-    if refused.count:
-        by["syntax", ""] = refused.count
-    late = np.flatnonzero(draft.is_late)
-    if len(late):
-        by[RefusalReason.STAMP.value, ""] = len(late)
-    lines.extend(_late_line(draft, place) for place in late[: MAX_TOLD - len(lines)].tolist())
-    batch = Batch(NO_MESSAGES, draft.queue(), draft.points())
-    return Parsed(
-        batch,
-        line_count=len(draft.is_late) + refused.count,
-        rejected_count=len(late) + refused.count,
-        rejected=lines,
-        rejected_by=by,
-    )
-
-
-def _late_line(draft: Draft, place: int) -> RejectedLine:
-    count = len(draft.numbers.rows)
-    rows = draft.numbers.rows if place < count else draft.histogram_rows
-    series = draft.shelf.series(int(rows[place if place < count else place - count]))
-    reason = stamp_reason(int(draft.stamps[place]), MAX_AHEAD_S, is_given=True)
-    text = f"{series.name},{canonical(list(series.labels), is_plain=False)}"[:256]
-    return RejectedLine(place + 1, text, reason, "", RefusalReason.STAMP.value)
-
-
-def _with_risen(base: Parsed, draft: Draft, rising: Rising) -> Parsed:
-    """With what counters and histograms add."""
-    messages = messages_table(draft.shelf, draft.db, rising.messages.counted())
-    durations = messages_table(draft.shelf, draft.db, rising.durations.counted())
-    batch = replace(base.batch, messages=messages)
-    if durations.num_rows:
-        batch = replace(batch, durations=durations)
-    if not batch.row_count and not base.rejected:
-        batch = replace(batch, points=_heard(draft))
-    return replace(base, batch=batch)
-
-
-def _heard(draft: Draft) -> pa.Table:
-    """One point, so that a body of which no counter rose is known to have been heard.
-
-    Without it a platform on which nothing happens would look like one of which we hear nothing.
-    """
-    place = draft.newest_risen()
-    if place < 0:
-        return draft.points()
-    series = draft.shelf.series(int(draft.numbers.rows[place]))
-    columns = [
-        pa.array(draft.numbers.time_ns[place : place + 1]),
-        constant_tag(draft.db, 1),
-        constant_tag(series.name, 1),
-        constant_tag(canonical(list(series.labels), is_plain=False), 1),
-        constant_tag("value", 1),
-        constant_tag("f", 1),
-        pa.array(draft.numbers.value[place : place + 1]),
-        pa.nulls(1, pa.string()),
-    ]
-    return pa.Table.from_arrays(columns, schema=POINTS_SCHEMA)

@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from streamgauge.store.writer.setaside import ASIDE, SetAside
 from streamgauge.testing.api import counts_by
 from streamgauge.testing.process import COMMAND, StreamgaugeProcess
 from streamgauge.testing.waiting import eventually
@@ -51,6 +53,8 @@ def test_a_running_store_comes_back_whole_and_knows_retries(tmp_path: Path) -> N
         old.start()
         for tenant in ("a", "b"):
             post(old, lines(tenant, minute))
+        aside = SetAside(old.data / ASIDE)
+        aside.keep_rows("seen_minute", pa.table({"minute": [minute]}), "token", "was refused")
         told = command("backup", saved, "--data", old.data)
         assert "backed up to" in told
         assert "holds a backup already" in command("backup", saved, "--data", old.data, code=1)
@@ -60,6 +64,7 @@ def test_a_running_store_comes_back_whole_and_knows_retries(tmp_path: Path) -> N
     data = tmp_path / "new" / "data"
     assert "restored" in command("restore", saved, "--data", data)
     assert "is not empty" in command("restore", saved, "--data", data, code=1)
+    assert "was refused" in command("set-aside", "list", "--data", data)
     with StreamgaugeProcess(tmp_path / "new") as new:
         new.start()
         for tenant in ("a", "b"):

@@ -22,6 +22,7 @@ from streamgauge.model.clock import SystemClock, rfc3339
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.state.dump import StateDump
 from streamgauge.store import Store
+from streamgauge.store.writer.setaside import ASIDE
 
 UNFINISHED = "UNFINISHED"
 STATE = "state.jsonl.gz"
@@ -41,7 +42,8 @@ def write_backup(
     """Back up an open store and its state.
 
     1. The place must be empty, or hold a backup that was interrupted, which is removed.
-    2. All that is acknowledged is flushed; at one instant tables are cloned, the journal linked.
+    2. All that is acknowledged is flushed; at one instant tables are cloned, and the journal and
+       what was set aside are linked.
     3. Both, the state and the known series are written; then the manifest.
 
     Raises:
@@ -61,7 +63,7 @@ def write_backup(
         tell("copying the tables")
         store.copy_frozen(depot.place, stop)
         tell("copying the journal and the state")
-        files = {f"journal/{n}": depot.write(f"journal/{n}", b) for n, b in _frozen(staging)}
+        files = {n: depot.write(n, b) for n, b in _frozen(staging)}
         files |= {n: depot.write(n, _blocks(folder / n)) for n in KEPT if (folder / n).exists()}
         dump = StateDump(wiring.state_url(configuration))
         files[STATE] = depot.write(STATE, _zipped(dump.lines()))
@@ -86,10 +88,15 @@ def _clear(depot: Depot) -> None:
 
 
 def _frozen(staging: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Files by their names in the data folder: of the journal, then what was set aside."""
     for path in sorted(staging.iterdir()):
-        if path.suffix != ".size":
+        if path.is_file() and path.suffix != ".size":
             size = staging / f"{path.name}.size"
-            yield path.name, _blocks(path, int(size.read_text()) if size.exists() else None)
+            until = int(size.read_text()) if size.exists() else None
+            yield f"journal/{path.name}", _blocks(path, until)
+    for path in sorted((staging / ASIDE).rglob("*")):
+        if path.is_file():
+            yield str(path.relative_to(staging)), _blocks(path)
 
 
 def _blocks(path: Path, size: int | None = None) -> Iterator[bytes]:

@@ -276,14 +276,22 @@ class Parts:
         return self._journal
 
     @contextmanager
-    def while_still(self) -> Iterator[None]:
+    def while_still(self, within_s: float = -1) -> Iterator[None]:
         """Inside of it nothing is inserted; bodies are taken all the same.
 
+        Args:
+            within_s: How long to wait for the segment in hand; -1: as long as it takes.
+
         Raises:
-            StoreError: the store is not open; says why.
+            StoreError: the store is not open, says why; or it took longer.
         """
-        with self.opened_writer().inserting:
+        inserting = self.opened_writer().inserting
+        if not inserting.acquire(timeout=within_s):
+            raise StoreError("a segment is being inserted: try again", permanent=False)
+        try:
             yield
+        finally:
+            inserting.release()
 
     def opened_writer(self) -> Writer:
         """The writer.

@@ -36,6 +36,8 @@ from streamgauge.store.thinning import thin
 from streamgauge.store.writer.restoring import restore
 from streamgauge.store.writer.sharing import Sharing
 
+STILL_WITHIN_S = 5.0
+"""So long does putting back wait for the segment in hand."""
 SETTLE_S = 30.0
 """How long a count waits for what was acknowledged."""
 
@@ -301,9 +303,11 @@ class Store:
         """
         parts = self._parts
         if parts.is_open and parts.is_ready:
-            restore(parts.aside, parts.engine, parts.opened_journal(), parts.clock.now())
             if parts.is_local:
                 parts.broken.look()
+            if parts.aside.wanted():
+                with parts.while_still(STILL_WITHIN_S):  # a backup has a row once
+                    restore(parts.aside, parts.engine, parts.opened_journal(), parts.clock.now())
 
     def freeze(self, folder: Path) -> Copy:
         """See `backup.freeze`; `copy_frozen` writes it somewhere.
@@ -314,8 +318,9 @@ class Store:
         if not self._parts.is_local:
             text = "the engine is a server: back it up by its own BACKUP (docs/moving.md)"
             raise StoreError(text, permanent=True)
+        parts = self._parts
         return freeze(
-            self._parts.asked(), self._parts.opened_writer(), self._parts.opened_journal(), folder
+            parts.asked(), parts.opened_writer(), parts.opened_journal(), parts.aside, folder
         )
 
     def copy_frozen(self, place: Place, stop: threading.Event) -> None:

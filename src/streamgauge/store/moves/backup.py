@@ -2,7 +2,8 @@
 
 At one instant nothing waits for hours and days and nothing is being inserted: then the tables are
 cloned, and the journal's files (with the bodies that wait, and the keys by which retries are known)
-are linked. So each acknowledged body is in exactly one of both, and counts once after a restore.
+and what was set aside are linked. So each acknowledged row is in exactly one of them, and counts
+once after a restore.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from streamgauge.store.migrate import applied, known_migrations
 from streamgauge.store.moves.enginecopy import copy_in, copy_out
 from streamgauge.store.moves.snapshot import Copy, TableRecord, drop_snapshot, take_snapshot
 from streamgauge.store.settings import StoreSettings
+from streamgauge.store.writer.setaside import ASIDE, SetAside
 from streamgauge.store.writer.writer import Writer
 
 _ONLY_APPENDED = {".journal", ".sorted"}
@@ -31,8 +33,8 @@ _ONLY_APPENDED = {".journal", ".sorted"}
 _TRIES = 10
 
 
-def freeze(engine: Engine, writer: Writer, journal: Journal, folder: Path) -> Copy:
-    """Clone the tables and link the journal into `folder`, at one instant.
+def freeze(engine: Engine, writer: Writer, journal: Journal, aside: SetAside, folder: Path) -> Copy:
+    """Clone the tables and link the journal and what was set aside into `folder`, at one instant.
 
     Raises:
         StoreError: the engine or the disk refused, or inserting stands still.
@@ -45,6 +47,7 @@ def freeze(engine: Engine, writer: Writer, journal: Journal, folder: Path) -> Co
         with journal.appended, disk_errors(folder):
             journal.keys.sync()
             _link_all(journal.files.folder, folder)
+            _link_tree(aside.folder, folder / ASIDE)
     return Copy(sorted(applied(engine)), told)
 
 
@@ -70,6 +73,15 @@ def _link(path: Path, target: Path) -> None:
         os.link(path, target)
     else:
         shutil.copyfile(path, target)
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    """Files that never change; nothing, where the folder is not there."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            linked = target / path.relative_to(source)
+            linked.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, linked)
 
 
 def copy_frozen(engine: Engine, place: Place, stop: threading.Event) -> None:

@@ -44,7 +44,7 @@ def make_load(
 ) -> Load:
     """The load, ending at the whole minute before `now_s` (epoch seconds; default now)."""
     chance = random.Random(seed)
-    series = list(_series(chance))
+    series = [_line_of(tags) for tags in make_series(chance)]
     to_s = int((now_s or time.time()) // 60) * 60
     from_s = to_s - SPAN_S
     lines, total = [], 0
@@ -62,14 +62,22 @@ def make_load(
     return Load(bodies, line_count, total, from_s, to_s)
 
 
-def _series(chance: random.Random) -> Iterator[str]:
+def make_series(chance: random.Random) -> Iterator[dict[str, str]]:
+    """The tags of each series."""
     sources = ("web", "ios", "android", "server")
     integrations = ("ga4", "s3", "webhook", "braze", "kafka", "redshift")
     outcomes = ("ok", "ok", "ok", "error")
     every = list(product(range(250), sources, integrations))
     chance.shuffle(every)
     for tenant, source, integration in every[:SERIES]:
-        yield (
-            f"messages,tenant=t{tenant:03},source={source},integration={integration},"
-            f"pipeline=events,outcome={chance.choice(outcomes)}"
-        )
+        yield {
+            "tenant": f"t{tenant:03}",
+            "source": source,
+            "integration": integration,
+            "pipeline": "events",
+            "outcome": chance.choice(outcomes),
+        }
+
+
+def _line_of(tags: dict[str, str]) -> str:
+    return ",".join(["messages", *(f"{name}={word}" for name, word in tags.items())])

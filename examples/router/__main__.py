@@ -40,7 +40,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--queue-prefix", default="router", help="of the names of its queues")
     parser.add_argument("--vendors", default="http://127.0.0.1:8701", help="the vendors' address")
     parser.add_argument("--report", default="http://127.0.0.1:8686", help="streamgauge's address")
-    parser.add_argument("--reporting", choices=("client",), default="client")
+    parser.add_argument("--reporting", choices=("client", "otel"), default="client")
     parser.add_argument("--interval", type=float, default=5.0, help="seconds between reports")
     parser.add_argument("--name", default="router-1", help="the `router` tag of its reports")
     parser.add_argument("--seed", type=int, default=SEED, help="of the customers")

@@ -60,5 +60,5 @@ def test_hops_and_depths_are_told_in_streamgauges_words() -> None:
 
 
 def test_an_unknown_kind_is_named() -> None:
-    with pytest.raises(ValueError, match="'statsd'; there is client"):
+    with pytest.raises(ValueError, match="'statsd'; there are client and otel"):
         make_reporting("statsd", "http://127.0.0.1:1", Identity("r", "1"), 5.0)

@@ -1,6 +1,7 @@
 """The seam between the router and what it reports by: one Protocol, an implementation a module.
 
-`by_client` uses `streamgauge.client`. Whatever is behind it, the router's own code stays the same.
+`by_client` uses `streamgauge.client`, `by_otel` the OpenTelemetry SDK. Whatever is behind it, the
+router's own code stays the same.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Reporting(Protocol):
 
 
 def make_reporting(kind: str, url: str, identity: Identity, interval_s: float) -> Reporting:
-    """The reporting called `kind`: `client`.
+    """The reporting called `kind`: `client` or `otel`.
 
     Args:
         kind: which.
@@ -75,4 +76,8 @@ def make_reporting(kind: str, url: str, identity: Identity, interval_s: float) -
             url, router=router, version=version, interval_s=interval_s, journeys=TOLD_RATIO
         )
         return ByClient(gauge)
-    raise ValueError(f"no reporting of kind {kind!r}; there is client")
+    if kind == "otel":
+        from examples.router.reporting.by_otel import ByOtel, over_http
+
+        return ByOtel(over_http(url), identity, interval_s)
+    raise ValueError(f"no reporting of kind {kind!r}; there are client and otel")

@@ -125,19 +125,19 @@ class Draft:
 
     def rise(self, rising: Rising) -> None:
         """Tell what adds to messages and durations."""
-        at = self.shelf.at[self.numbers.rows]
-        good = self._numbers_good()
-        is_rising = np.isin(at["target"], names.RISING) & good
+        shelf, rows = self.shelf.at, self.numbers.rows
+        target, form, good = shelf["target"][rows], shelf["form"][rows], self._numbers_good()
+        is_rising = np.isin(target, names.RISING) & good
         shaped = self._shaped()
-        tellers = self.numbers.rows[is_rising & (at["target"] == Target.COUNT)]
+        tellers = rows[is_rising & (target == Target.COUNT)]
         rising.note_tellers(tellers)
-        is_delta = at["form"] == Form.DELTA
+        is_delta = form == Form.DELTA
         if (is_rising & is_delta).any():
             rising.add_deltas(self.numbers.where(is_rising & is_delta))
         if (is_rising & ~is_delta).any():
             rising.add_counters(self.numbers.where(is_rising & ~is_delta))
         rising.add_histograms(shaped)
-        is_single = np.isin(at["target"], names.HISTOGRAMS) & np.isnan(at["upper"]) & good
+        is_single = np.isin(target, names.HISTOGRAMS) & np.isnan(shelf["upper"][rows]) & good
         if is_single.any():
             rising.add_durations(self.numbers.where(is_single))
         buckets = is_bucket(self.shelf, self.numbers.rows) & good

@@ -12,6 +12,7 @@ Nothing but classic buckets is moved on here: `change` says what would be.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamgauge.receive.meaning import names
 from streamgauge.receive.meaning.counters import FULL_WITHIN_NS, UNKNOWN
@@ -23,6 +24,8 @@ from streamgauge.receive.meaning.shapes import Shape
 from streamgauge.receive.meaning.shelf import Rows, Shelf
 from streamgauge.receive.meaning.standing import Change, Standing
 from streamgauge.receive.measured import Form
+
+Targets = NDArray[np.uint8]
 
 MAX_COUNT = 9e15
 """What a counter may stand at: beyond it a float does not hold whole numbers."""
@@ -54,15 +57,15 @@ class Rising:
 
     def add_deltas(self, samples: Samples) -> None:
         """What came since the point before, as its sender says."""
-        at = self._shelf.at[samples.rows]
-        by = np.rint(np.where(_is_sound(samples.value), samples.value, 0.0) * at["factor"])
+        target, factor = self._told_of(samples.rows)
+        by = np.rint(np.where(_is_sound(samples.value), samples.value, 0.0) * factor)
         nobody = np.full(len(by), NOBODY)
-        self.messages.add_counts(at["target"] == Target.BYTES, samples, by, nobody)
+        self.messages.add_counts(target == Target.BYTES, samples, by, nobody)
 
     def add_counters(self, samples: Samples) -> None:
         """What came since a counter began."""
-        at = self._shelf.at[samples.rows]
-        value = np.where(_is_sound(samples.value), samples.value, np.nan) * at["factor"]
+        target, factor = self._told_of(samples.rows)
+        value = np.where(_is_sound(samples.value), samples.value, np.nan) * factor
         counters = self._standing.counters
         while True:
             epoch = counters.epoch
@@ -72,7 +75,12 @@ class Rising:
         rise = counters.rises(slots, samples.time_ns, np.floor(value + 1e-9))
         self.change.slots.append(rise.slots)
         self.change.standings.append(rise.standings)
-        self.messages.add_counts(at["target"] == Target.BYTES, samples, rise.by, slots)
+        self.messages.add_counts(target == Target.BYTES, samples, rise.by, slots)
+
+    def _told_of(self, rows: Rows) -> tuple[Targets, Floats]:
+        """Target and factor of each row."""
+        at = self._shelf.at
+        return at["target"][rows], at["factor"][rows]
 
     def _slots(self, samples: Samples) -> Ints:
         """The slot of each sample: its series', or its series' since a start that is told."""
@@ -123,11 +131,11 @@ class Rising:
 
     def add_durations(self, samples: Samples) -> None:
         """Numbers that a rule calls a duration: each weighs as one message's."""
-        at = self._shelf.at[samples.rows]
-        seconds = samples.value * at["factor"]
+        target, factor = self._told_of(samples.rows)
+        seconds = samples.value * factor
         sound = np.isfinite(seconds) & (seconds >= 0)
         self.durations.add_singles(
-            samples.where(sound), seconds[sound], at["target"][sound] == Target.QUEUE_TIME
+            samples.where(sound), seconds[sound], target[sound] == Target.QUEUE_TIME
         )
 
     # -- histograms ---------------------------------------------------------------------------

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from streamgauge.receive.influx.book import Pool, compact
+from streamgauge.receive.influx.book import Pool
 from streamgauge.receive.influx.series import MESSAGES_TAGS, QUEUE_TAGS
 from streamgauge.receive.meaning import names
 from streamgauge.receive.meaning.names import Target
 from streamgauge.receive.meaning.reading import Manner, Reading
 from streamgauge.receive.measured import Series
-from streamgauge.receive.schema import constant_tag, pooled_tag, tag_array
+from streamgauge.receive.schema import constant_tag, pooled_tag
 
 Rows = NDArray[np.int32]
 Codes = NDArray[np.int32]
@@ -132,8 +132,11 @@ class Shelf:
             return constant_tag(pool.words[0], len(codes))
         if len(pool.words) <= _FEW_WORDS:
             return pooled_tag(codes, pool.array())
-        codes, words = compact(codes, pool.words)
-        return constant_tag(words[0], len(codes)) if len(words) == 1 else tag_array(codes, words)
+        words = pool.array()
+        occurs = np.zeros(len(words), bool)
+        occurs[codes] = True
+        position = np.cumsum(occurs, dtype=np.int32) - 1
+        return pooled_tag(position[codes], words.take(pa.array(np.flatnonzero(occurs))))
 
 
 def table_of(target: Target) -> str:

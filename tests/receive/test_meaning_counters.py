@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.errors import StoreError
 from streamgauge.receive.intake import Origin
-from streamgauge.receive.meaning.counters import Counters
+from streamgauge.receive.meaning.counters import STANDING, Counters
+from streamgauge.receive.meaning.log import MIN_LOG_BYTES, CounterLog, Moved
 from streamgauge.receive.meaning.metering import MeaningSettings, Metering
 from streamgauge.receive.measured import Form, Measured, Numbers, Series
 from streamgauge.testing.receiving import MemorySink, workshop_of
@@ -189,6 +190,62 @@ def test_a_crash_between_log_and_journal_counts_nothing_twice(tmp_path: Path) ->
     assert watched.sink.message_count == 4
 
 
+def test_what_was_kept_long_ago_counts_though_the_journal_has_forgotten_its_key(
+    tmp_path: Path,
+) -> None:
+    watched = Watched(tmp_path)
+    watched.send("1", [(10, 1)])
+    watched.send("2", [(20, 5)])
+    copied = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    watched.metering.close()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    for name, content in copied.items():
+        (tmp_path / name).write_bytes(content)
+    watched.sink.keys.clear()
+    watched.start()
+    watched.send("3", [(30, 6)])
+    assert watched.sink.message_count == 5
+
+
+def test_a_long_log_begins_anew_and_nothing_is_lost(tmp_path: Path) -> None:
+    log = CounterLog(tmp_path, fsync=True)
+    assert list(log.read_back(lambda _: False)) == []
+    log.begin_anew(Moved())
+    standings = np.zeros(MIN_LOG_BYTES // 40 + 1, STANDING)
+    standings["series"] = np.arange(len(standings))
+    log.append(b"k" * 16, Moved(standings))
+    log.keep()
+    assert log.is_long
+    log.begin_anew(Moved(standings[:3]))
+    assert not log.is_long
+    log.append(b"a" * 16, Moved(standings[:1]))
+    log.take_back()
+    log.append(b"b" * 16, Moved(standings[1:2]))
+    log.close()
+    again = CounterLog(tmp_path, fsync=True)
+    found = [
+        moved.standings["series"].tolist() for moved in again.read_back(lambda key: key[:1] == b"b")
+    ]
+    assert found == [[0, 1, 2], [1]]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".log", ".snapshot"]
+
+
+def test_a_torn_record_is_passed_over(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    watched.send("1", [(10, 1)])
+    watched.send("2", [(20, 5)])
+    (log,) = tmp_path.glob("*.log")
+    content = log.read_bytes()
+    watched.metering.close()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    log.write_bytes(content[:-30])
+    watched.start()
+    watched.send("3", [(30, 6)])
+    assert watched.sink.message_count == 4 + 5, "the mark and part of the record are gone"
+
+
 def test_nothing_is_taken_before_the_log_is_read_back(tmp_path: Path) -> None:
     intake = workshop_of(MemorySink(), SimulatedClock(NOW)).intake
     metering = Metering(intake, MeaningSettings(tmp_path))
@@ -209,18 +266,21 @@ def test_forgotten_counters_are_baselines_again_and_the_others_go_on() -> None:
     now = np.ones(1)
 
     def tell(name: int, time: int, value: float) -> float:
+        counters.make_room()
         slots = counters.slots_of(np.array([name], np.uint64))
         rise = counters.rises(slots, np.array([time]), now * value)
         counters.put(rise.slots, rise.standings)
         return float(rise.by[0])
 
-    for name in range(6):
+    for name in range(8):
         tell(name, 1, 10)
     assert tell(0, 2, 11) == 1
-    for name in range(100, 103):
+    epoch = counters.epoch
+    for name in range(100, 102):
         tell(name, 3, 10)
-    assert len(counters) <= 8
-    assert [tell(0, 4, 15), tell(102, 4, 11), tell(1, 4, 15)] == [4, 1, 0]
+    assert counters.epoch > epoch
+    assert len(counters) < 8
+    assert [tell(0, 4, 15), tell(101, 4, 11), tell(1, 4, 15)] == [4, 1, 0]
 
 
 @st.composite

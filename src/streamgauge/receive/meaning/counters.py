@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 Hashes = NDArray[np.uint64]
 
 MAX_SERIES = 1_000_000
-"""Remembered at once; of more, the half that was told longest ago is forgotten."""
+"""Remembered from body to body; of more, the half that was told longest ago is forgotten."""
 FULL_WITHIN_NS = 300_000_000_000
 UNKNOWN = -1
 """Stands for the time of a sample that nobody remembers."""
@@ -62,9 +62,19 @@ class Counters:
 
     # -- which slots --------------------------------------------------------------------------
 
+    def make_room(self) -> None:
+        """Forget the half that was told longest ago, if there are too many; slots change then."""
+        self._turn += 1
+        count = len(self._slots)
+        if count > self._max_series:
+            newest = np.argsort(-self._used[:count], kind="stable")[: self._max_series // 2]
+            self._at, self._used = self._at[newest], self._used[newest]
+            series = self._at["series"].tolist()
+            self._slots = dict(zip(series, range(len(series)), strict=True))
+            self.epoch += 1
+
     def slots_of(self, series: Hashes) -> Ints:
-        """The slot of each series, new or not."""
-        self._forget(len(series))
+        """The slot of each series, new or not; it stays the same until `make_room`."""
         known = self._slots
         asked = series.tolist()
         found = [known.get(one, UNKNOWN) for one in asked]
@@ -84,20 +94,6 @@ class Counters:
         self._at["t1"][first:needed] = self._at["t2"][first:needed] = UNKNOWN
         self._used[first:needed] = self._turn
         self._slots.update(zip(new, range(first, needed), strict=True))
-
-    def _forget(self, coming: int) -> None:
-        """Make room: the half that was told last stays."""
-        self._turn += 1
-        count = len(self._slots)
-        if count + coming <= self._max_series or count <= self._max_series // 2:
-            return
-        newest = np.argsort(-self._used[:count], kind="stable")[: self._max_series // 2]
-        self._restart(self._at[newest], self._used[newest])
-
-    def _restart(self, at: NDArray[np.void], used: Ints) -> None:
-        self._at, self._used = at, used
-        self._slots = dict(zip(at["series"].tolist(), range(len(at)), strict=True))
-        self.epoch += 1
 
     def begin(self, slots: Ints, start_ns: Ints, time_ns: Ints, first_seen_ns: Ints) -> None:
         """Let new series be known to have stood at 0 when they began, where that was not long ago.

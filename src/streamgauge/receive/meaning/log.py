@@ -1,10 +1,11 @@
 """Where counters stand, on disk, exactly as far as bodies are kept.
 
 What a body moves is appended under its retry key *before* the journal keeps the body. When it is
-read back, a record counts only if the journal knows its key: so neither a crash between the two
-nor one in the middle of either loses an increase, or counts it twice. A record of a body that told
-nothing to keep counts always. A snapshot of all takes the place of what was appended before, at
-every start and when the file has grown; keys need be known no longer than that.
+read back, the last record counts only if the journal knows its key: so neither a crash between the
+two nor one in the middle of either loses an increase, or counts it twice. Once the body is kept a
+mark follows, and what is followed by anything counts: a record whose body was not kept is cut off.
+A record of a body that told nothing to keep counts always. A snapshot of all takes the place of
+what was appended before, at every start, at the end, and when the file has grown.
 
 See docs/adr/0012-where-counters-stand.md.
 """
@@ -16,9 +17,9 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,8 @@ from streamgauge.receive.meaning.shapes import Shape, packed, unpacked
 _FRAME = struct.Struct("<4sII")
 """Magic, payload bytes, checksum of the payload."""
 _MAGIC = b"SGC1"
+_KEPT = b""
+"""Payload of a mark: the body of the record before is kept."""
 _PARTS = struct.Struct("<16sBIIII")
 """Retry key, whether it counts always, bytes of standings, shapes, buckets and tellers."""
 _NO_KEY = bytes(16)
@@ -61,7 +64,10 @@ class CounterLog:
         """Nothing is touched before `read_back`."""
         self._folder, self._fsync = folder, fsync
         self._number, self._descriptor = 0, -1
-        self._size_bytes = self._snapshot_bytes = self._last_bytes = 0
+        self._size_bytes = self._last_bytes = 0
+        self._long_bytes = MIN_LOG_BYTES
+        self._is_torn = False
+        """What was to be cut off could not be: nothing may follow it."""
 
     def read_back(self, knows: Callable[[bytes], bool]) -> Iterator[Moved]:
         """All that counts, oldest first.
@@ -83,10 +89,7 @@ class CounterLog:
             paths = [self._path(newest, "snapshot")] if newest else []
             paths += [self._path(one, "log") for one in logs if one >= newest]
             for path in paths:
-                for payload in _payloads(path.read_bytes()):
-                    key, moved = _unpacked(payload)
-                    if key is None or knows(key):
-                        yield moved
+                yield from _counting(path.read_bytes(), knows)
 
     def begin_anew(self, everything: Moved) -> None:
         """Write all down that counts now, and append to a new log.
@@ -111,7 +114,8 @@ class CounterLog:
             self.close()
             self._number, self._descriptor = number, descriptor
             self._size_bytes = self._last_bytes = 0
-            self._snapshot_bytes = len(content)
+            self._long_bytes = max(MIN_LOG_BYTES, 2 * len(content))
+            self._is_torn = False
             for old in (*self._folder.glob("*.snapshot"), *self._folder.glob("*.log")):
                 if int(old.stem) < number:
                     old.unlink()
@@ -119,7 +123,11 @@ class CounterLog:
     @property
     def is_long(self) -> bool:
         """Whether it is time to begin anew."""
-        return self._size_bytes > max(MIN_LOG_BYTES, 2 * self._snapshot_bytes)
+        return self._size_bytes > self._long_bytes
+
+    def postpone(self) -> None:
+        """It could not be begun anew: let it grow a quarter longer."""
+        self._long_bytes = self._size_bytes + self._size_bytes // 4
 
     def append(self, key: bytes | None, moved: Moved) -> None:
         """Write down what a body moves; key None: it counts whatever becomes of the body.
@@ -130,6 +138,7 @@ class CounterLog:
         content = _framed(_packed(key, moved))
         self._last_bytes = 0
         with self._disk_errors():
+            self._cut()
             is_whole = False
             try:
                 is_whole = os.write(self._descriptor, content) == len(content)
@@ -143,13 +152,29 @@ class CounterLog:
         self._size_bytes += len(content)
         self._last_bytes = len(content)
 
+    def keep(self) -> None:
+        """The last body is kept. Where this cannot be written, the journal will say so."""
+        if self._last_bytes:
+            self._last_bytes = 0
+            mark = _framed(_KEPT)
+            with suppress(OSError):
+                if os.write(self._descriptor, mark) == len(mark):
+                    self._size_bytes += len(mark)
+                else:
+                    self._is_torn = True
+
     def take_back(self) -> None:
-        """The last body was not kept. Where this fails, its key is not known: it counts nothing."""
+        """The last body was not kept: its record is cut off, at the latest before the next one."""
         if self._last_bytes:
             self._size_bytes -= self._last_bytes
-            self._last_bytes = 0
-            with self._disk_errors():
-                os.ftruncate(self._descriptor, self._size_bytes)
+            self._last_bytes, self._is_torn = 0, True
+            with suppress(OSError):
+                self._cut()
+
+    def _cut(self) -> None:
+        if self._is_torn:
+            os.ftruncate(self._descriptor, self._size_bytes)
+            self._is_torn = False
 
     def close(self) -> None:
         """Close the file."""
@@ -170,6 +195,17 @@ class CounterLog:
                 f"{error.strerror or error}; nothing was taken, make room or mend the disk",
                 permanent=False,
             ) from error
+
+
+def _counting(content: bytes, knows: Callable[[bytes], bool]) -> Iterator[Moved]:
+    """The records of a file that count, in order."""
+    payloads = list(_payloads(content))
+    for payload, following in zip_longest(payloads, payloads[1:]):
+        if payload == _KEPT:
+            continue
+        key, moved = _unpacked(payload)
+        if following is not None or key is None or knows(key):
+            yield moved
 
 
 def _framed(payload: bytes) -> bytes:

@@ -40,6 +40,7 @@ class Rising:
         self._shelf, self._standing = shelf, standing
         self.change = Change()
         self.messages, self.durations = Gathered(), Gathered()
+        standing.counters.make_room()
 
     # -- who counts ---------------------------------------------------------------------------
 
@@ -67,11 +68,7 @@ class Rising:
         target, factor = self._told_of(samples.rows)
         value = np.where(_is_sound(samples.value), samples.value, np.nan) * factor
         counters = self._standing.counters
-        while True:
-            epoch = counters.epoch
-            slots = self._slots(samples)
-            if counters.epoch == epoch:
-                break
+        slots = self._slots(samples)
         rise = counters.rises(slots, samples.time_ns, np.floor(value + 1e-9))
         self.change.slots.append(rise.slots)
         self.change.standings.append(rise.standings)
@@ -84,17 +81,16 @@ class Rising:
 
     def _slots(self, samples: Samples) -> Ints:
         """The slot of each sample: its series', or its series' since a start that is told."""
-        shelf, counters = self._shelf, self._standing.counters
-        if shelf.slot_epoch != counters.epoch:
-            shelf.at["slot"] = NOBODY
-            shelf.slot_epoch = counters.epoch
-        slots: Ints = shelf.at["slot"][samples.rows]
+        identity = self._shelf.at["identity"]
+        counters = self._standing.counters
+        cached = self._shelf.slots_at(counters.epoch)
+        slots = cached[samples.rows]
         has_start = (samples.start_ns > 0) & (samples.start_ns < samples.time_ns)
         missing = (slots == NOBODY) & ~has_start
         if missing.any():
             rows = np.unique(samples.rows[missing])
-            shelf.at["slot"][rows] = counters.slots_of(shelf.at["identity"][rows])
-            slots[missing] = shelf.at["slot"][samples.rows[missing]]
+            cached[rows] = counters.slots_of(identity[rows])
+            slots[missing] = cached[samples.rows[missing]]
         if has_start.any():
             slots[has_start] = self._slots_since(samples.where(has_start))
         return slots

@@ -41,7 +41,6 @@ _DTYPE = np.dtype(
         ("teller", "u8"),
         ("upper", "f8"),
         ("family", "u8"),
-        ("slot", "i8"),
     ]
 )
 
@@ -61,9 +60,9 @@ class Shelf:
         self._held: list[Series] = []
         """Those whose ids are known: an id is not given again while its object is held."""
         self.at = np.zeros(1024, _DTYPE)
-        """What holds for each row; `slot` is the counters' to set, -1: not asked for."""
+        """What holds for each row."""
         self._codes = np.zeros((_TAG_COUNT, 1024), np.int32)
-        self.slot_epoch = 0
+        self._slots, self._epoch = np.zeros(0, np.int64), -1
         self._lock = threading.Lock()
 
     @property
@@ -113,10 +112,22 @@ class Shelf:
             reading.teller,
             reading.upper * reading.factor,
             reading.family,
-            -1,
         )
         self._held.append(series)
         return row
+
+    def slots_at(self, epoch: int) -> NDArray[np.int64]:
+        """Where counters keep the slot of each row, -1 until they know it; theirs to fill.
+
+        To be asked under the lock of the counters; `epoch` says whether slots are still the same.
+        """
+        size = len(self.at)
+        if epoch != self._epoch or len(self._slots) < size:
+            slots = np.full(size, -1, np.int64)
+            if epoch == self._epoch:
+                slots[: len(self._slots)] = self._slots
+            self._slots, self._epoch = slots, epoch
+        return self._slots
 
     def series(self, row: int) -> Series:
         """The series of a row."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
+from streamgauge.model.errors import StoreError
 from streamgauge.receive.meaning.buckets import BUCKET, Families, Family, Sample
 from streamgauge.receive.meaning.counters import STANDING, Counters
 from streamgauge.receive.meaning.log import CounterLog, Moved
 from streamgauge.receive.meaning.shapes import Shape, Shapes
+
+log = structlog.get_logger(__name__)
 
 MAX_TELLERS = 200_000
 Ints = NDArray[np.int64]
@@ -139,8 +144,15 @@ class Standing:
     def settle(self) -> None:
         """The body is kept."""
         self._undo = lambda: None
-        if self._log is not None and self._log.is_long:
-            self._log.begin_anew(self._everything())
+        if self._log is None:
+            return
+        self._log.keep()
+        if self._log.is_long:
+            try:
+                self._log.begin_anew(self._everything())
+            except StoreError as error:
+                log.warning("the log of counters goes on as it is", reason=str(error))
+                self._log.postpone()
 
     def take_back(self, change: Change) -> None:
         """The body is not kept: all stands where it stood."""
@@ -150,8 +162,11 @@ class Standing:
         undo()
 
     def close(self) -> None:
-        """Close the log."""
+        """Write down where all stands, and close the log."""
         if self._log is not None:
+            if self.is_open:
+                with suppress(StoreError):  # the log tells it too
+                    self._log.begin_anew(self._everything())
             self._log.close()
         self.is_open = False
 

@@ -168,6 +168,7 @@ REFUSED: list[tuple[str, object, str, str]] = [
     ("an infinite number", '{"latency_ms":1e999}', "syntax", "not JSON: NaN, an infinite"),
     ("a number of 5,000 digits", '{"x":' + "1" * 5000 + "}", "syntax", "a number is too long"),
     ("too deep", '{"x":' + "[" * 5000 + "]" * 5000 + "}", "syntax", "nested too deeply"),
+    ("a long line", "[" * 1_000_001, "syntax", "not JSON: something in its 1,000,001 bytes"),
     ("a raw NUL", '{"id":"\0"}', "syntax", "not JSON: Invalid control character at column 8"),
     ("a name with NUL", '{"tenant":"a\\u0000"}', "syntax", "tenant has a NUL character"),
     ("half a surrogate pair", '{"tenant":"\\ud800"}', "syntax", "tenant has a NUL character"),

@@ -20,7 +20,7 @@ from streamgauge.receive.influx.measurements import COUNT_REASON, MAX_COUNT
 from streamgauge.receive.influx.series import DEFAULTS, ROUTER_TAGS, VERSION_TAGS
 from streamgauge.receive.messages.faults import Faults
 from streamgauge.receive.messages.redaction import Redaction
-from streamgauge.receive.schema import tag_array
+from streamgauge.receive.schema import constant_tag, tag_array
 
 FLOW_KEYS = ("tenant", "source", "integration", "pipeline", "stage", "outcome", "reason")
 NUMBER_KEYS = ("latency_s", "latency_ms", "queue_s", "queue_ms", "bytes", "count")
@@ -50,9 +50,14 @@ def read_names(
 ) -> dict[str, pa.DictionaryArray]:
     """The tags of the flow, and `router` and `version`."""
     given = {key: (key,) for key in FLOW_KEYS} | {"router": ROUTER_TAGS, "version": VERSION_TAGS}
-    names = {}
+    names: dict[str, pa.DictionaryArray] = {}
     for name, keys in given.items():
-        codes, words = _coded(frame, keys, DEFAULTS.get(name, ""))
+        default = DEFAULTS.get(name, "")
+        told = [key for key in keys if frame.get_column(key).null_count() < frame.height]
+        if not told:
+            names[name] = constant_tag(default, frame.height)
+            continue
+        codes, words = _coded(frame, told, default)
         _check_words(name, codes, words, faults)
         if name == "reason":
             words = redaction.words(words, name)
@@ -60,15 +65,12 @@ def read_names(
     return names
 
 
-def _coded(frame: pl.DataFrame, keys: tuple[str, ...], default: str) -> tuple[Codes, list[str]]:
+def _coded(frame: pl.DataFrame, keys: list[str], default: str) -> tuple[Codes, list[str]]:
     """The first of some keys that a row has, else the default: codes [n_rows] of words."""
     codes = np.zeros(frame.height, np.int32)
     words = [default]
     for key in keys:
-        column = frame.get_column(key)
-        if column.null_count() == frame.height:
-            continue
-        tag = column.to_arrow().dictionary_encode()
+        tag = frame.get_column(key).to_arrow().dictionary_encode()
         found = pc.fill_null(tag.indices, -1).to_numpy() + np.int32(len(words))
         is_told = found >= len(words)
         words += tag.dictionary.to_pylist()

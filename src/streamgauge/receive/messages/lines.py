@@ -26,6 +26,8 @@ MAX_LINES = 250_000
 """Of one body: each takes some 500 bytes of memory, however short it is."""
 MAX_UNREADABLE = 500
 """Bad lines that are looked for in a body."""
+MAX_EXPLAINED_BYTES = 1_000_000
+"""Of a bad line; of a longer one it is not said where it is wrong."""
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
 
@@ -152,6 +154,8 @@ def _too_many(lines: Lines, first: int) -> str:
 
 def unreadable_reason(line: bytes) -> tuple[RefusalReason, str]:
     """Why a line is no JSON object, for people."""
+    if len(line) > MAX_EXPLAINED_BYTES:
+        return RefusalReason.SYNTAX, f"not JSON: something in its {len(line):,} bytes"
     try:
         return RefusalReason.SYNTAX, _syntax_reason(line.decode())
     except UnicodeDecodeError:

@@ -97,6 +97,16 @@ class Bench:
             raise AssertionError(f"did not come: {self.health}; {self.rows[-3:]}") from None
         return found
 
+    def look(self) -> Bench:
+        """Look once, in an event loop of its own."""
+
+        async def run() -> None:
+            async with self.running():
+                await self.until(lambda bench: bench.health.reads_total)
+
+        asyncio.run(run())
+        return self
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """While the block runs, it polls."""

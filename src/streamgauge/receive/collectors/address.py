@@ -60,7 +60,7 @@ class Address:
             CollectorFault: the file cannot be read, or the variable is not set.
         """
         if self.password_file:
-            return _read(self.password_file)
+            return read_secret(self.password_file)
         if self.password_variable:
             if self.password_variable not in os.environ:
                 raise CollectorFault(
@@ -83,11 +83,16 @@ class Address:
             return ""
 
 
-def _read(path: str) -> str:
+def read_secret(path: str) -> str:
+    """What a file holds, without the line's end.
+
+    Raises:
+        CollectorFault: it cannot be read; says why.
+    """
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not text"
         raise CollectorFault(
-            Fault.CREDENTIALS, f"the password file {path} cannot be read: {why}"
+            Fault.CREDENTIALS, f"the secret in {path} cannot be read: {why}"
         ) from None

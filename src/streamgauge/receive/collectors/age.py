@@ -57,7 +57,7 @@ class QueueHistory:
             in_total: messages ever put; None where the broker does not count them.
         """
         if in_total is not None:
-            self._put(at, in_total)
+            self.put(at, in_total)
         if backlog <= 0:
             self.empty_at = at
             self._forget_before(len(self.times) - 1)
@@ -66,7 +66,8 @@ class QueueHistory:
             return self._since_empty(at)
         return self._by_position(at, in_total - backlog + 1)
 
-    def _put(self, at: float, in_total: float) -> None:
+    def put(self, at: float, in_total: float) -> None:
+        """Remember how many messages were ever put."""
         if self.totals and (in_total < self.totals[-1] or at < self.times[-1]):
             # Its counter began anew: numbers from before mean other messages.
             self.times, self.totals = [], []
@@ -120,10 +121,12 @@ class Ages:
     ) -> QueueReading:
         key = (reading.queue, reading.tenant, reading.integration, reading.pipeline)
         history = self._histories[key] = before.get(key) or QueueHistory()
+        at, in_total = now if reading.at is None else reading.at, in_total_of(reading)
         if reading.problem or reading.backlog is None:
+            if in_total is not None:
+                history.put(at, in_total)
             return reading
-        at = now if reading.at is None else reading.at
-        age = history.age(at, reading.backlog, in_total_of(reading))
+        age = history.age(at, reading.backlog, in_total)
         if reading.oldest_age_s is not None or age.likely_s is None:
             return reading
         return replace(reading, oldest_age_s=age.likely_s, oldest_age_method=AgeMethod.POSITION)

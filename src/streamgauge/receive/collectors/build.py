@@ -9,7 +9,10 @@ from streamgauge.receive.collectors.collector import Collector, CollectorSetting
 
 _HERE = "streamgauge.receive.collectors"
 MODULES: dict[str, str] = {
+    "rabbitmq": f"{_HERE}.rabbitmq",
+    "nats": f"{_HERE}.nats",
     "redis": f"{_HERE}.redis",
+    "postgresql": f"{_HERE}.postgresql",
 }
 """Each has `make(settings) -> Collector`."""
 

@@ -14,6 +14,7 @@ from streamgauge.model.errors import ConfigError
 from streamgauge.receive.influx.parsing import parse
 from streamgauge.receive.influx.series import MESSAGES_TAGS
 from streamgauge.receive.intake import Origin
+from streamgauge.receive.meaning.lineturn import LineMap
 from streamgauge.receive.meaning.metering import MeaningSettings, Metering
 from streamgauge.receive.meaning.names import Target
 from streamgauge.receive.meaning.proposals import propose
@@ -355,6 +356,16 @@ def test_a_retried_body_of_lines_counts_once(tmp_path: Path) -> None:
     for stamp, count in ((1, 5), (2, 8), (2, 8), (3, 9)):
         lines.send(f"rabbitmq_queue,queue=q deliver={count}i {NOW - 100 + stamp}")
     assert sum(row["count"] for row in lines.rows("messages")) == 4
+
+
+def test_a_replay_follows_the_rules_too(tmp_path: Path) -> None:
+    lines = LineMap(rules_of(RABBIT, tmp_path))
+    found = []
+    for stamp, count in ((1, 5), (2, 8), (3, 9)):
+        body = f"rabbitmq_queue,queue=q deliver={count}i {stamp}".encode()
+        parsed = parse(body, precision="s", db="replay", received_at_ns=-1, max_ahead_s=1e30)
+        found += lines.mapped(parsed).batch.messages.to_pylist()
+    assert [(row["time_ns"] // 10**9, row["count"]) for row in found] == [(2, 3), (3, 1)]
 
 
 # -- what is not understood ---------------------------------------------------------------------

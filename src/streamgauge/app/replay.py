@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from streamgauge.app.chunks import read_chunks
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.judge import Judge
-from streamgauge.app.wiring import expectations, rules, store_settings
+from streamgauge.app.wiring import expectations, meaning, rules, store_settings
 from streamgauge.detect.detector import Detector
 from streamgauge.model.batch import Batch, Parsed
 from streamgauge.model.clock import SimulatedClock, rfc3339
@@ -31,6 +31,7 @@ from streamgauge.model.errors import PayloadError, StoreError
 from streamgauge.model.feed import Delta
 from streamgauge.model.incident import Incident, replay_shape
 from streamgauge.receive.influx import parse
+from streamgauge.receive.meaning.lineturn import LineMap
 from streamgauge.store import Store
 
 TICK_S = 10.0
@@ -67,7 +68,7 @@ def run(files: list[Path], configuration: Configuration) -> None:
         store = Store(f"chdb://{folder}/store", Path(folder), clock, store_settings(configuration))
         store.open()
         try:
-            loaded = load(files, store)
+            loaded = load(files, store, LineMap(meaning(configuration).rules))
             incidents = decide(store, clock, configuration, loaded)
         finally:
             store.close(flush_timeout_s=0.0)
@@ -75,8 +76,9 @@ def run(files: list[Path], configuration: Configuration) -> None:
         print(json.dumps(replay_shape(incident), ensure_ascii=False))
 
 
-def load(files: list[Path], store: Store) -> Loaded:
+def load(files: list[Path], store: Store, lines: LineMap | None = None) -> Loaded:
     """Parse and store the files; bad lines are told on stderr and counted."""
+    lines = lines or LineMap(())
     loaded, started = Loaded(), time.monotonic()
     for path, first_line, chunk in read_chunks(files):
         parsed = parse(
@@ -84,7 +86,7 @@ def load(files: list[Path], store: Store) -> Loaded:
         )
         _tell_rejected(path, first_line, parsed)
         # A line arrives when it is stamped; a file holds no requests that could be known again.
-        store.write(parsed, None, _first_stamp_s(parsed.batch))
+        store.write(lines.mapped(parsed), None, _first_stamp_s(parsed.batch))
         _count(loaded, parsed)
         _progress(f"{loaded.lines:,} lines read")
     if loaded.last_ns < 0:

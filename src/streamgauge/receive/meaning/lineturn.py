@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
 
@@ -13,10 +14,15 @@ from streamgauge.model.errors import StoreError
 from streamgauge.receive.meaning.draft import Draft, draft_of
 from streamgauge.receive.meaning.lines import LineSeries, without_rows
 from streamgauge.receive.meaning.names import Target
+from streamgauge.receive.meaning.reading import read_series
 from streamgauge.receive.meaning.rising import Rising
+from streamgauge.receive.meaning.rules import MapRule
 from streamgauge.receive.meaning.shelf import Shelf
 from streamgauge.receive.meaning.standing import Standing
 from streamgauge.receive.meaning.tables import messages_table
+
+_ANY_TIME_NS = 2**62
+"""No stamp is ahead of it."""
 
 
 class LineTurn:
@@ -80,6 +86,29 @@ class LineTurn:
         batch = _joined(parsed.batch, draft, rising)
         self._standing.move(key if batch.row_count else None, rising.change)
         return replace(parsed, batch=batch)
+
+
+class LineMap:
+    """Rules for bodies that come one by one and that nothing can refuse, as in a replay."""
+
+    def __init__(self, rules: Sequence[MapRule]) -> None:
+        self._rules = rules
+        self._standing, self._lines = Standing(), LineSeries()
+        self._shelf = self._new_shelf()
+
+    def mapped(self, parsed: Parsed) -> Parsed:
+        """The same, with those points that a rule names turned into messages and queues."""
+        if not self._rules or not parsed.batch.points.num_rows:
+            return parsed
+        if self._shelf.is_full:
+            self._shelf = self._new_shelf()
+        with LineTurn(self._standing, threading.Lock(), self._lines) as turn:
+            mapped = turn.mapped(parsed, self._shelf, _ANY_TIME_NS, None)
+            turn.is_kept = True
+        return mapped
+
+    def _new_shelf(self) -> Shelf:
+        return Shelf(lambda series, manner: read_series(series, self._rules, manner))
 
 
 def _joined(batch: Batch, draft: Draft, rising: Rising) -> Batch:

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from itertools import compress
+from typing import Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamgauge.model.batch import RejectedLine
 from streamgauge.model.errors import PayloadError
@@ -33,7 +35,7 @@ from streamgauge.receive.prometheus.native import (
     read_native,
 )
 from streamgauge.receive.prometheus.refusing import Refusals, nanoseconds, only, without_bad_stamps
-from streamgauge.receive.prometheus.samples import SAMPLE, ZERO, is_stale, read_samples
+from streamgauge.receive.prometheus.samples import SAMPLE, ZERO, equal_rows, is_stale, read_samples
 
 _LABEL, _SAMPLE = b"\x0a", b"\x12"
 """The tags of fields 1 and 2 of a `TimeSeries`."""
@@ -108,28 +110,34 @@ class _Reading:
 
     def __init__(self, known: KnownSeries, known_natives: KnownSeries) -> None:
         self._known, self._known_natives = known, known_natives
+        self._alike: tuple[list[Series], NDArray[np.uint8]] = [], np.zeros((0, SAMPLE), np.uint8)
+        """Samples that were all read at once, [n, SAMPLE], and the series of each."""
         self._series: list[Series] = []
         self._bodies: list[bytes] = []
-        """[n_samples] beside the series of each."""
+        """All others, and the series of each."""
         self._natives: list[tuple[Series, Native]] = []
         self._refusals = Refusals()
         self._exemplar_count = 0
 
     def read(self, parts: Sequence[bytes]) -> None:
         find = self._known.young().get
-        series, bodies = self._series.append, self._bodies.append
-        for part in parts:
-            found = find(part[:-_SAMPLE_ON])
-            if found is not None and part[-_SAMPLE_ON] == SAMPLE:
-                bodies(part[-SAMPLE:])
-                series(found)
-                continue
-            found = find(part[:-_ZERO_ON])
-            if found is not None and part[-_ZERO_ON] == ZERO:
-                bodies(part[-ZERO:])
-                series(found)
-            else:
-                self._take_apart(part)
+        series = list(map(find, [part[:-_SAMPLE_ON] for part in parts]))
+        rows = equal_rows([part[-_SAMPLE_ON:] for part in parts], _SAMPLE_ON)
+        is_one = rows[:, 0] == SAMPLE
+        is_one &= np.fromiter(map(bool, series), bool, len(series))
+        if not is_one.all():
+            for at in np.flatnonzero(~is_one).tolist():
+                self._take_other(parts[at])
+            series = list(compress(series, is_one.tolist()))
+        self._alike = cast("list[Series]", series), rows[is_one, 1:]
+
+    def _take_other(self, part: bytes) -> None:
+        found = self._known.young().get(part[:-_ZERO_ON])
+        if found is not None and part[-_ZERO_ON] == ZERO:
+            self._series.append(found)
+            self._bodies.append(part[-ZERO:])
+        else:
+            self._take_apart(part)
 
     def _take_apart(self, part: bytes) -> None:
         message = wire.TimeSeries.FromString(part)
@@ -185,8 +193,8 @@ class _Reading:
         )
 
     def _numbers(self) -> Numbers:
-        value, time_ms = read_samples(self._bodies)
-        series, of = indexed(self._series)
+        value, time_ms = read_samples(self._bodies, self._alike[1])
+        series, of = indexed([*self._alike[0], *self._series])
         time_ns = nanoseconds(time_ms)
         numbers = Numbers(series, of, time_ns, np.zeros(len(of), np.int64), value)
         is_end = is_stale(value)

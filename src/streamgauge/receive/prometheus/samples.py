@@ -25,30 +25,46 @@ _CARRIES_ON = np.array([0x80] * (_TIME - 1) + [0], np.uint8)
 _SHIFTS = np.arange(_TIME, dtype=np.int64) * 7
 
 
-def read_samples(bodies: list[bytes]) -> tuple[Floats, Ints]:
+def equal_rows(pieces: list[bytes], length: int) -> NDArray[np.uint8]:
+    """[n_pieces, length] of pieces none of which is longer; those that are shorter become zeros."""
+    joined = b"".join(pieces)
+    if len(joined) != len(pieces) * length:
+        nothing = bytes(length)
+        joined = b"".join([piece if len(piece) == length else nothing for piece in pieces])
+    return np.frombuffer(joined, np.uint8).reshape(len(pieces), length)
+
+
+def read_samples(bodies: list[bytes], rows: NDArray[np.uint8] | None = None) -> tuple[Floats, Ints]:
     """Values and times in milliseconds of samples, in their order.
+
+    Args:
+        bodies: as protobuf has them.
+        rows: [n, SAMPLE] of those whose length is known already; they stand before the others.
 
     Raises:
         DecodeError: one of them is not protobuf.
     """
-    count = len(bodies)
+    rows = np.zeros((0, SAMPLE), np.uint8) if rows is None else rows
+    head = len(rows)
+    count = head + len(bodies)
     value, time_ms = np.zeros(count), np.zeros(count, np.int64)
-    size = np.fromiter(map(len, bodies), np.int64, count)
-    raw = np.frombuffer(b"".join(bodies), np.uint8)
-    start = np.cumsum(size) - size
     is_read = np.zeros(count, bool)
+    is_read[:head] = _read_alike(rows, slice(head), value, time_ms)
+    size = np.fromiter(map(len, bodies), np.int64, len(bodies))
     for shape in (SAMPLE, ZERO):
         at = np.flatnonzero(size == shape)
         if len(at):
-            rows = raw[start[at, None] + np.arange(shape)]
-            is_good = _read_alike(rows, at, value, time_ms)
-            is_read[at] = is_good
-    _read_others(np.flatnonzero(~is_read), bodies, value, time_ms)
+            some = equal_rows([bodies[index] for index in at.tolist()], shape)
+            is_read[head + at] = _read_alike(some, head + at, value, time_ms)
+    for index in np.flatnonzero(~is_read).tolist():
+        body = bodies[index - head] if index >= head else rows[index].tobytes()
+        sample = wire.Sample.FromString(body)
+        value[index], time_ms[index] = sample.value, sample.timestamp
     return value, time_ms
 
 
 def _read_alike(
-    rows: NDArray[np.uint8], at: NDArray[np.int64], value: Floats, time_ms: Ints
+    rows: NDArray[np.uint8], at: NDArray[np.int64] | slice, value: Floats, time_ms: Ints
 ) -> NDArray[np.bool_]:
     """Read samples of one shape into `value` and `time_ms`; says which ones really are of it."""
     times = rows[:, -_TIME:]
@@ -59,12 +75,6 @@ def _read_alike(
         value[at] = np.ascontiguousarray(rows[:, 1:9]).view("<f8")[:, 0]
     time_ms[at] = ((times & 0x7F).astype(np.int64) << _SHIFTS).sum(axis=1)
     return is_good
-
-
-def _read_others(at: NDArray[np.int64], bodies: list[bytes], value: Floats, time_ms: Ints) -> None:
-    for index in at.tolist():
-        sample = wire.Sample.FromString(bodies[index])
-        value[index], time_ms[index] = sample.value, sample.timestamp
 
 
 def is_stale(value: Floats) -> NDArray[np.bool_]:

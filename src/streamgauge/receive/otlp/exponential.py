@@ -1,28 +1,25 @@
-"""A point of an exponential histogram: at its own scale, nothing is lost by others' bounds.
+"""A point of an exponential histogram; its cells are made later, for all points at once (`scaled`).
 
-A bucket with index i of scale s holds what is above b^i and at most b^(i+1), b = 2^(2^-s). Those of
-negative values are the same mirrored. Buckets that hold nothing are left out.
-
-Source: opentelemetry/proto/metrics/v1/metrics.proto, ExponentialHistogramDataPoint; OpenTelemetry
-metrics data model, "ExponentialHistogram".
+Source: opentelemetry/proto/metrics/v1/metrics.proto, ExponentialHistogramDataPoint.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import struct
 
-import numpy as np
-from numpy.typing import NDArray
-
-from streamgauge.receive.measured import Floats
 from streamgauge.receive.otlp import wire
-from streamgauge.receive.otlp.cells import MAX_CELLS, NO_RECORDED_VALUE, Cells, HistogramPoint
+from streamgauge.receive.otlp.cells import (
+    MAX_CELLS,
+    NO_RECORDED_VALUE,
+    Buckets,
+    HistogramPoint,
+    Scaled,
+)
 from streamgauge.receive.otlp.known import Context, Known
 
 MIN_SCALE, MAX_SCALE = -10, 20
 """At -10 one bucket spans a double's whole range; at 20 a million cover a doubling."""
-_TINY = 5e-324
-
 
 _ATTRIBUTE, _START, _TIME, _COUNT, _SUM = 0x0A, 0x11, 0x19, 0x21, 0x29
 _SCALE, _ZERO_COUNT, _ZERO_THRESHOLD = 0x30, 0x39, 0x71
@@ -30,16 +27,9 @@ _POSITIVE, _NEGATIVE, _FLAGS = 0x42, 0x4A, 0x50
 _OFFSET, _COUNTS, _COUNTS_ONE_BY_ONE = 0x08, 0x12, 0x10
 """Of Buckets."""
 
-
-@dataclass(slots=True)
-class _Scaled:
-    """What lays the buckets out."""
-
-    scale: int
-    zero_count: int
-    zero_threshold: float
-    positive: bytes
-    negative: bytes
+_HEAD = struct.Struct("<BQBQBQBd")
+_CONTINUED = bytes(range(0x80, 0x100))
+"""All bytes of a number of variable length but the last."""
 
 
 def read_exponential(
@@ -47,13 +37,16 @@ def read_exponential(
 ) -> HistogramPoint:
     """One point in `body[at:end]`; of what stands more than once the last holds, lists are joined.
 
+    What writers put first, in the order of the fields' numbers, is read without looking for it.
+
     Raises:
         PayloadError: it cannot be read.
     """
-    lists: dict[int, list[bytes]] = {_ATTRIBUTE: [], _POSITIVE: [], _NEGATIVE: []}
-    last: dict[int, int] = {}
-    before = at
-    for tag, begin, stop in wire.fields(body, at, end):
+    place = _attributes_end(body, at, end)
+    lists: dict[int, list[bytes]] = {_ATTRIBUTE: [body[at:place]], _POSITIVE: [], _NEGATIVE: []}
+    last, place = _head(body, place, end)
+    before = place
+    for tag, begin, stop in wire.fields(body, place, end):
         if tag == _ATTRIBUTE:
             lists[tag].append(body[before:stop])
         elif tag in lists:
@@ -65,66 +58,61 @@ def read_exponential(
     point.take(body, last, _START, _TIME, _COUNT, _SUM)
     if _FLAGS in last:
         point.has_value = not wire.varint(body, last[_FLAGS], end)[0] & NO_RECORDED_VALUE
-    scaled = _Scaled(
+    scaled = Scaled(
         wire.zigzag(wire.varint(body, last[_SCALE], end)[0]) if _SCALE in last else 0,
         wire.unsigned(body, last[_ZERO_COUNT]) if _ZERO_COUNT in last else 0,
         wire.double(body, last[_ZERO_THRESHOLD]) if _ZERO_THRESHOLD in last else 0.0,
-        b"".join(lists[_POSITIVE]),
-        b"".join(lists[_NEGATIVE]),
+        _buckets(b"".join(lists[_POSITIVE])),
+        _buckets(b"".join(lists[_NEGATIVE])),
     )
-    _lay_out(point, scaled)
+    point.wrong = _fault(scaled)
+    if not point.wrong:
+        point.scaled = scaled
     return point
 
 
-def _lay_out(point: HistogramPoint, scaled: _Scaled) -> None:
-    """Give the point its cells: negative ones, zeros, positive ones."""
-    positive, negative = _read_buckets(scaled.positive), _read_buckets(scaled.negative)
-    size = max(len(positive[1]), len(negative[1]))
-    if not MIN_SCALE <= scaled.scale <= MAX_SCALE:
-        point.wrong = f"its scale is {scaled.scale}; accepted: {MIN_SCALE} to {MAX_SCALE}"
-    elif size > MAX_CELLS:
-        point.wrong = f"it has {size:,} buckets, limit {MAX_CELLS:,}"
-    elif not 0 <= scaled.zero_threshold < np.inf:
-        point.wrong = f"its zero_threshold is {scaled.zero_threshold:g}"
-    else:
-        above, below = _cells(*positive, scaled.scale), _cells(*negative, scaled.scale)
-        if np.isinf(np.concatenate((above.lower, below.lower))).any():
-            point.wrong = "it has a bucket beyond the greatest number"
-        else:
-            point.cells = _joined(above, below, scaled)
+def _attributes_end(body: bytes, at: int, end: int) -> int:
+    """Behind the attributes that a point begins with, as far as their lengths have one byte."""
+    place = at
+    while end - place >= 2 and body[place] == _ATTRIBUTE and body[place + 1] < 0x80:
+        stop = place + 2 + body[place + 1]
+        if stop > end:
+            break
+        place = stop
+    return place
 
 
-def _joined(above: Cells, below: Cells, scaled: _Scaled) -> Cells:
-    zero = np.full(1 if scaled.zero_count else 0, scaled.zero_threshold)
-    return Cells(
-        np.concatenate((-below.upper[::-1], -zero, above.lower)),
-        np.concatenate((-below.lower[::-1], zero, above.upper)),
-        np.concatenate((below.weight[::-1], zero * 0 + scaled.zero_count, above.weight)),
-    )
+def _head(body: bytes, at: int, end: int) -> tuple[dict[int, int], int]:
+    """Where start, time, count and sum stand, if they follow each other here, and their end."""
+    if end - at >= _HEAD.size:
+        tags = _HEAD.unpack_from(body, at)[::2]
+        if tags == (_START, _TIME, _COUNT, _SUM):
+            found = {tag: at + 1 + 9 * place for place, tag in enumerate(tags)}
+            return found, at + _HEAD.size
+    return {}, at
 
 
-def _read_buckets(buckets: bytes) -> tuple[int, NDArray[np.uint64]]:
-    """Index of the first bucket, and the counts."""
+def _buckets(message: bytes) -> Buckets:
     offset = 0
     packed: list[bytes] = []
-    for tag, begin, stop in wire.fields(buckets, 0, len(buckets)):
+    for tag, begin, stop in wire.fields(message, 0, len(message)):
         if tag == _OFFSET:
-            offset = wire.zigzag(wire.varint(buckets, begin, stop)[0])
+            offset = wire.zigzag(wire.varint(message, begin, stop)[0])
         elif tag in {_COUNTS, _COUNTS_ONE_BY_ONE}:
-            packed.append(buckets[begin:stop])
-    return offset, wire.varints(b"".join(packed))
+            packed.append(message[begin:stop])
+    counts = b"".join(packed)
+    if counts and counts[-1] > 0x7F:
+        raise wire.bad("a list of numbers is cut off")
+    return Buckets(offset, counts, len(counts.translate(None, _CONTINUED)))
 
 
-def _cells(offset: int, counts: NDArray[np.uint64], scale: int) -> Cells:
-    """Of positive values; those that hold something."""
-    at = np.flatnonzero(counts)
-    index = (at + offset).astype(np.float64)
-    with np.errstate(over="ignore", under="ignore"):
-        lower = _border(index, scale)
-        upper = np.maximum(_border(index + 1, scale), _TINY)
-    return Cells(lower, upper, counts[at].astype(np.float64))
-
-
-def _border(index: Floats, scale: int) -> Floats:
-    border: Floats = np.exp2(np.ldexp(index, -scale))
-    return border
+def _fault(scaled: Scaled) -> str:
+    """What is wrong with it; empty: nothing."""
+    size = max(scaled.positive.size, scaled.negative.size)
+    if not MIN_SCALE <= scaled.scale <= MAX_SCALE:
+        return f"its scale is {scaled.scale}; accepted: {MIN_SCALE} to {MAX_SCALE}"
+    if size > MAX_CELLS:
+        return f"it has {size:,} buckets, limit {MAX_CELLS:,}"
+    if not 0 <= scaled.zero_threshold < math.inf:
+        return f"its zero_threshold is {scaled.zero_threshold:g}"
+    return ""

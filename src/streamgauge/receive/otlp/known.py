@@ -16,8 +16,8 @@ from streamgauge.receive.otlp import attributes, wire
 from streamgauge.receive.otlp.attributes import Pair
 
 MAX_ENTRIES = 65_536
-"""Series and attributes known together, long ones counting more; then all are forgotten. About
-500 bytes each."""
+"""Series and attributes known together, long ones counting more; then all are forgotten. A series
+takes about 800 bytes."""
 _ENTRY_BYTES = 256
 _MAX_KEY_BYTES = 4_096
 """Longer ones are read each time."""

@@ -22,8 +22,9 @@ from streamgauge.model.errors import PayloadError
 from streamgauge.model.refusal import RefusalReason
 from streamgauge.receive.measured import Form, Measured
 from streamgauge.receive.otlp import wire
-from streamgauge.receive.otlp.cells import MAX_POINT_BYTES, HistogramPoint, HistogramPoints, Read
+from streamgauge.receive.otlp.cells import MAX_POINT_BYTES, HistogramPoint, Read
 from streamgauge.receive.otlp.exponential import read_exponential
+from streamgauge.receive.otlp.histogram_points import HistogramPoints
 from streamgauge.receive.otlp.histograms import read_histogram
 from streamgauge.receive.otlp.known import Context, Known, Measuring, Memory, Unkept
 from streamgauge.receive.otlp.numbers import NumberPoints, Stretch

@@ -171,6 +171,21 @@ def test_a_customer_over_its_limit_is_kept_out_and_others_come_in(sink: MemorySi
     assert ids(sink) == ["t"]
 
 
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [(b'\n{"id":"t"}\n\n' + GOOD, [4]), (b'oops\n{"id":"t"}\n' + BAD + GOOD + GOOD, [1, 3, 4, 5])],
+    ids=["blank lines", "bad lines"],
+)
+def test_lines_over_a_limit_are_told_by_their_numbers(
+    sink: MemorySink, body: bytes, lines: list[int]
+) -> None:
+    quotas = QuotaSettings(tenants={"acme": TenantLimits(active_series=0)})
+    response = post(sink, body, quotas=quotas)
+    assert [line["line"] for line in response.json()["lines"]] == lines
+    assert response.json()["rejected"] == len(lines)
+    assert ids(sink) == ["t"]
+
+
 def test_ids_make_no_series(sink: MemorySink) -> None:
     body = b"".join(json.dumps({"id": f"m{n}", "user": n}).encode() + b"\n" for n in range(50))
     limits = ReceiveLimits(max_new_series_per_tenant_hour=1)

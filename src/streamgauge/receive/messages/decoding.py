@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -35,8 +38,22 @@ MAX_AHEAD_S = 3600.0
 Names = dict[str, pa.DictionaryArray]
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A body as it was understood."""
+
+    parsed: Parsed
+    numbers: Callable[[], NDArray[np.int64]]
+    """Line numbers [n_rows] of the rows that are kept."""
+
+
 def decode(body: bytes, received_at_ns: int, redaction: Redaction, db: str = "") -> Parsed:
-    """Understand one body.
+    """Understand one body; see `decode_lines`."""
+    return decode_lines(body, received_at_ns, redaction, db).parsed
+
+
+def decode_lines(body: bytes, received_at_ns: int, redaction: Redaction, db: str = "") -> Decoded:
+    """Understand one body, and know in which line each row stood.
 
     Args:
         body: NDJSON, unzipped.
@@ -65,7 +82,8 @@ def decode(body: bytes, received_at_ns: int, redaction: Redaction, db: str = "")
     )
     has_all_timestamps = not frame["time"].null_count()
     if not faults.found and not objects.unreadable:
-        return Parsed(batch, frame.height, 0, has_all_timestamps=has_all_timestamps)
+        parsed = Parsed(batch, frame.height, 0, has_all_timestamps=has_all_timestamps)
+        return Decoded(parsed, lambda: split(body).number)
     return _without_refused(body, objects, faults, batch, has_all_timestamps, redaction)
 
 
@@ -123,7 +141,7 @@ def _without_refused(
     batch: Batch,
     has_all_timestamps: bool,
     redaction: Redaction,
-) -> Parsed:
+) -> Decoded:
     is_refused = faults.is_refused
     lines = split(body)
     line = np.arange(len(lines.start)) if objects.line is None else objects.line
@@ -131,7 +149,7 @@ def _without_refused(
     refused = tell(lines, objects.unreadable, faults, line, tenants, redaction)
     kept = pa.array(~is_refused)
     hops = batch.hops.filter(kept) if batch.hops is not None else None
-    return Parsed(
+    parsed = Parsed(
         Batch(batch.messages.filter(kept), NO_QUEUE, NO_POINTS, hops=hops),
         line_count=len(is_refused) + len(objects.unreadable),
         rejected_count=int(np.count_nonzero(is_refused)) + len(objects.unreadable),
@@ -139,3 +157,4 @@ def _without_refused(
         has_all_timestamps=has_all_timestamps,
         rejected_by=refused.counted,
     )
+    return Decoded(parsed, lambda: lines.number[line][~is_refused])

@@ -7,7 +7,7 @@ and 503 with `Retry-After` where nothing was; 413, 415.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -18,7 +18,7 @@ from streamgauge.model.errors import Overloaded, StoreError
 from streamgauge.receive import metrics
 from streamgauge.receive.bodies import BodyTooLarge, UnknownEncoding
 from streamgauge.receive.gating import gated
-from streamgauge.receive.messages.decoding import decode
+from streamgauge.receive.messages.decoding import Decoded, decode_lines
 from streamgauge.receive.messages.redaction import Redaction
 from streamgauge.receive.quotas import MAX_TOLD, Admission, OverLimit, OverQuota
 from streamgauge.receive.workshop import FAILURES, Workshop
@@ -50,13 +50,28 @@ class MessagesEndpoint:
         db = request.query_params.get("db") or DB
 
         def read(plain: bytes, admission: Admission | None) -> Parsed:
-            parsed = decode(plain, int(gates.clock.now() * 1e9), self.redaction, db)
-            return gated(parsed, gates.guard, admission, len(plain))
+            decoded = decode_lines(plain, int(gates.clock.now() * 1e9), self.redaction, db)
+            kept = gated(decoded.parsed, gates.guard, admission, len(plain))
+            return numbered(decoded, kept)
 
         done = await self.workshop.take(request, read)
         if not done.parsed.rejected_count:
             return Response(status_code=204)
         return JSONResponse(partly(done.parsed, done.over), 400)
+
+
+def numbered(decoded: Decoded, kept: Parsed) -> Parsed:
+    """The same with the lines that limits keep out told by where they stand in the body."""
+    earlier = len(decoded.parsed.rejected)
+    if len(kept.rejected) == earlier:
+        return kept
+    numbers = decoded.numbers()
+    later = [
+        replace(line, line_number=int(numbers[line.line_number - 1]))
+        for line in kept.rejected[earlier:]
+    ]
+    told = sorted([*kept.rejected[:earlier], *later], key=lambda line: line.line_number)
+    return replace(kept, rejected=told)
 
 
 def partly(parsed: Parsed, over: Sequence[OverLimit] = ()) -> dict[str, Any]:

@@ -29,6 +29,7 @@ import structlog
 
 from streamgauge.store.engine.engine import Engine
 from streamgauge.store.levels import NS_A_SECOND
+from streamgauge.store.places import PLACE_SQL, PLACES
 from streamgauge.store.queries.rows import FAILED_SQL
 from streamgauge.store.settings import JourneySettings
 
@@ -39,9 +40,6 @@ HOURS_A_KEPT_PARTITION = 6
 SLOW_LEVEL = 0.99
 AIM = 7
 """The whole settles where AIM / (AIM + 1) of the budget are used."""
-PLACES = 1 << 20
-"""As many places for ids; a share is so many of the first."""
-PLACE_SQL = f"cityHash64({{0}}) % {PLACES}"
 MOST_TROUBLES = 10_000_000
 """Hops of messages with trouble that one hour keeps at most; beyond it, a share of them."""
 TROUBLE_PART = 2 * HOURS_A_KEPT_PARTITION
@@ -148,23 +146,24 @@ class _Hour:
 
     def _decide(self, count: int) -> tuple[int, str]:
         """How many places belong to the share, and which other hops are kept."""
-        fitting = self._allowed_bytes() / self._bytes_a_hop
+        kept = _partitions(self._engine, "hops_kept")
+        taken, kept_count = (sum(part[at] for part in kept) for at in (1, 2))
+        bytes_a_hop = max(self._bytes_a_hop, taken / max(kept_count, 1))
+        fitting = self._allowed_bytes(taken) / bytes_a_hop
         if count <= fitting:
             return PLACES, "0"
         troubled = f"cityHash64(id) IN ({self._troubles()})"
         troubled_count = self._count("hops", troubled)
-        most = self._settings.disk_bytes / TROUBLE_PART / self._bytes_a_hop
-        most = min(most, MOST_TROUBLES)
+        most = min(self._settings.disk_bytes / TROUBLE_PART / bytes_a_hop, MOST_TROUBLES)
         if troubled_count > most:
             places = int(PLACES * most / troubled_count)
             troubled = f"({PLACE_SQL.format('id')} < {places} AND {troubled})"
         share = max(fitting - troubled_count, 0.0) / max(count - troubled_count, 1)
         return min(int(share * PLACES), PLACES), troubled
 
-    def _allowed_bytes(self) -> float:
-        kept = sum(size for _, size, _ in _partitions(self._engine, "hops_kept"))
+    def _allowed_bytes(self, taken: int) -> float:
         hours = max(self._settings.retention_s / HOUR_S, AIM)
-        return max(self._settings.disk_bytes - kept, 0) * AIM / hours
+        return max(self._settings.disk_bytes - taken, 0) * AIM / hours
 
     def _troubles(self) -> str:
         """A subquery of hashed ids: failed or slow around this hour, as far as it is known now."""

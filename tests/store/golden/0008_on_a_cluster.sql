@@ -5,8 +5,8 @@ ALTER TABLE `sg`.`messages` ON CLUSTER `gauges` ADD COLUMN IF NOT EXISTS weight 
 CREATE TABLE IF NOT EXISTS `sg_local`.`hops` ON CLUSTER `gauges` (
     hour        Int64 CODEC(Delta, ZSTD),
     id          String CODEC(ZSTD),
-    time_ns     Int64 CODEC(ZSTD),
-    seq         Int64 CODEC(ZSTD),
+    time_ns     Int64 CODEC(Delta, ZSTD),
+    seq         Int64 CODEC(Delta, ZSTD),
     tenant      LowCardinality(String),
     source      LowCardinality(String),
     integration LowCardinality(String),
@@ -19,11 +19,12 @@ CREATE TABLE IF NOT EXISTS `sg_local`.`hops` ON CLUSTER `gauges` (
     latency_ns  Nullable(Int64) CODEC(GCD, T64, ZSTD),
     queue_ns    Nullable(Int64) CODEC(GCD, T64, ZSTD),
     bytes       UInt64 CODEC(T64, ZSTD),
-    error       Nullable(String) CODEC(ZSTD)
-) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sg/hops-a917aa190a6c', '{replica}')
+    error       Nullable(String) CODEC(ZSTD),
+    INDEX by_id id TYPE bloom_filter(0.025) GRANULARITY 1
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sg/hops-3775cbd93a37', '{replica}')
 PARTITION BY hour
-ORDER BY (id, time_ns)
-SETTINGS index_granularity = 2048, min_bytes_for_wide_part = 134217728,
+ORDER BY intDiv(time_ns, 60000000000)
+SETTINGS min_bytes_for_wide_part = 134217728,
     replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, old_parts_lifetime = 5,
     cleanup_delay_period = 5, cleanup_delay_period_random_add = 0, max_cleanup_delay_period = 10;
 

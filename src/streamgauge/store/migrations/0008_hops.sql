@@ -4,13 +4,14 @@ ALTER TABLE messages ADD COLUMN IF NOT EXISTS weight UInt64 DEFAULT 0 CODEC(T64,
 
 -- What messages went through, all of it for a short while: one row a hop. `hour` is that of its time
 -- stamp (a day before it came, where that is older), and whole hours leave at once. `seq` is each hop's
--- own number, so that a copy is known as such.
+-- own number, so that a copy is known as such. Hops lie as they came: sorted by id they took a third more
+-- disk, and merging them four times as long; the filter finds those of one message.
 CREATE TABLE IF NOT EXISTS hops
 (
     hour        Int64 CODEC(Delta, ZSTD),
     id          String CODEC(ZSTD),
-    time_ns     Int64 CODEC(ZSTD),
-    seq         Int64 CODEC(ZSTD),
+    time_ns     Int64 CODEC(Delta, ZSTD),
+    seq         Int64 CODEC(Delta, ZSTD),
     tenant      LowCardinality(String),
     source      LowCardinality(String),
     integration LowCardinality(String),
@@ -23,12 +24,13 @@ CREATE TABLE IF NOT EXISTS hops
     latency_ns  Nullable(Int64) CODEC(GCD, T64, ZSTD),
     queue_ns    Nullable(Int64) CODEC(GCD, T64, ZSTD),
     bytes       UInt64 CODEC(T64, ZSTD),
-    error       Nullable(String) CODEC(ZSTD)
+    error       Nullable(String) CODEC(ZSTD),
+    INDEX by_id id TYPE bloom_filter(0.025) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY hour
-ORDER BY (id, time_ns)
-SETTINGS index_granularity = 2048, min_bytes_for_wide_part = 134217728,
+ORDER BY intDiv(time_ns, 60000000000)
+SETTINGS min_bytes_for_wide_part = 134217728,
     non_replicated_deduplication_window = 1000, old_parts_lifetime = 5,
     cleanup_delay_period = 5, cleanup_delay_period_random_add = 0, max_cleanup_delay_period = 10;
 

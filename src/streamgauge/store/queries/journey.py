@@ -10,12 +10,13 @@ from typing import Any
 from streamgauge.model.journeys import Hop, Journey
 from streamgauge.model.words import EARLY_ENDS, FAILED, STAGES
 from streamgauge.store.engine.engine import Engine
-from streamgauge.store.levels import NS_A_SECOND
-from streamgauge.store.thinning import HOUR_S, PLACE_SQL, PLACES
+from streamgauge.store.levels import NS_A_HOUR, NS_A_SECOND
+from streamgauge.store.places import PLACE_SQL, PLACES
 
 MAX_HOPS = 1000
 """Of one journey; the oldest."""
-UNSEEN_S = 3600
+HOUR_S = NS_A_HOUR // NS_A_SECOND
+UNSEEN_S = HOUR_S
 """So long before its first known hop a message may have begun whose beginning is not told (it was
 not `received`, and no latency says when that was), and so long it may have gone on after the last
 one, if that was no end."""

@@ -154,7 +154,7 @@ def test_flows_add_up_by_the_labels_asked(site: Site) -> None:
     ]  # fmt: skip
     assert set(rows[0]) == {
         "labels", "messages", "errors", "filtered", "error_ratio", "last_seen_at",
-        "latency_p99_s", "health",
+        "latency_p99_s", "health", "expected",
     }  # fmt: skip
     by_name = {
         row["labels"]["tenant"]: row for row in site.json("/api/v1/flows?by=tenant")["flows"]

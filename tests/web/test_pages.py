@@ -101,9 +101,12 @@ def test_every_page_is_reached_with_an_empty_store(empty_site: Site) -> None:
     assert set(walk(empty_site)) == {
         "/",
         "/customers",
+        "/expectations",
+        "/routers",
         "/incidents",
         "/errors",
         "/refused",
+        "/unmapped",
         "/budget",
         "/api/docs",
     }

@@ -12,6 +12,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from streamgauge.web.expected import ACTOR
+
 OPEN_PATHS = frozenset({"/health", "/ready", "/ping"})
 """Tell nothing but whether we live: load balancers and agents ask them without a token."""
 OWN_KEY_PATHS = frozenset({"/api/v1/backup"})
@@ -33,11 +35,10 @@ class TokenGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or answer 401."""
-        if (
-            scope["type"] != "http"
-            or scope["path"] in OPEN_PATHS | OWN_KEY_PATHS
-            or self._is_known(scope)
-        ):
+        who = self._who(scope) if scope["type"] == "http" else None
+        if who:
+            scope[ACTOR] = who
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS | OWN_KEY_PATHS or who:
             await self._app(scope, receive, send)
             return
         answer = JSONResponse(
@@ -50,8 +51,11 @@ class TokenGate:
         )
         await answer(scope, receive, send)
 
-    def _is_known(self, scope: Scope) -> bool:
-        return _matches(self._tokens, _credentials(scope))
+    def _who(self, scope: Scope) -> str:
+        """Which token was presented, for the audit; empty: none of them."""
+        given = _credentials(scope)
+        known = [_matches([token], given) for token in self._tokens]
+        return f"token {known.index(True) + 1}" if any(known) else ""
 
 
 def is_known(authorization: str, tokens: Iterable[str]) -> bool:

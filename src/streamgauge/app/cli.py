@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from streamgauge import __version__
-from streamgauge.app import cli_imports, cli_map, cli_moves, logs
+from streamgauge.app import cli_flows, cli_imports, cli_map, cli_moves, logs
 from streamgauge.app.configuration import Configuration, load
 from streamgauge.model.errors import StreamgaugeError
 
@@ -25,6 +25,7 @@ set_aside_app = App(name="set-aside", help="See what the engine refused, and put
 app.command(set_aside_app)
 cli_moves.register(app)
 cli_imports.register(app)
+cli_flows.register(app)
 cli_map.register(app)
 
 ConfigPath = Annotated[Path | None, Parameter(name="--config", help="TOML file with the settings.")]

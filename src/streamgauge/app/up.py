@@ -30,6 +30,7 @@ from streamgauge.app.collecting import own_findings
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.control import Control
 from streamgauge.app.engine import make_store
+from streamgauge.app.expected import OwnExpectations, own_expectations
 from streamgauge.app.gathering import gather, gatherers
 from streamgauge.app.governor import Governor
 from streamgauge.app.judge import Judge
@@ -51,6 +52,7 @@ from streamgauge.app.roles import (
 from streamgauge.app.server import free_address, serve
 from streamgauge.app.watch import Watch
 from streamgauge.detect.detector import Detector
+from streamgauge.detect.expectations import Expectations
 from streamgauge.model.clock import Clock, SystemClock
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.page.delivery import Delivery
@@ -82,6 +84,7 @@ class Parts:
     store: Store
     state: State
     watch: Watch
+    expected: OwnExpectations
     clock: Clock
     intake: Intake
     metering: Metering
@@ -139,7 +142,10 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
         for keeper in keepers:
             stack.callback(keeper.save)
         registry = GathererRegistry(clock)
-        watch = _watch(configuration, store, state, clock, shared, governor, registry)
+        expected = own_expectations(configuration, state, clock)
+        said = expected.said
+        watch = _watch(configuration, store, state, clock, shared, governor, registry, said)
+        expected.routers_from(watch.routers)
         control = Control(folder, port, store, configuration)
         stack.callback(control.close)
         parts = Parts(
@@ -149,6 +155,7 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
             store=store,
             state=state,
             watch=watch,
+            expected=expected,
             clock=clock,
             intake=intake,
             metering=metering,
@@ -182,20 +189,21 @@ def _watch(
     shared: Shared | None,
     governor: Governor,
     registry: GathererRegistry,
+    said: Callable[[], Expectations],
 ) -> Watch:
-    detector = Detector(wiring.expectations(configuration, clock.now()))
+    detector = Detector()
     own = own_findings(registry, clock, governor.findings)
     judge = Judge(detector, wiring.rules(configuration), store, own=own)
     router = wiring.router(configuration)
     tick_s = configuration.detect.tick
     if shared is None:
-        return Watch(store, judge, state, router, clock, tick_s, store.waiting_since)
+        return Watch(store, judge, state, router, clock, tick_s, store.waiting_since, said=said)
 
     def waiting_since() -> float | None:
         return shared.waiting(SILENT_AFTER_S).since
 
     may_decide = partial(shared.hold, DETECT_LEASE, max(LEASE_S, 3 * tick_s))
-    return Watch(store, judge, state, router, clock, tick_s, waiting_since, may_decide)
+    return Watch(store, judge, state, router, clock, tick_s, waiting_since, may_decide, said)
 
 
 async def _serve(configuration: Configuration, parts: Parts, address: tuple[str, int]) -> None:
@@ -290,7 +298,7 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     receiving = [*receiving, *parts.control.routes()]
     sources = Sources(parts.store, parts.state, operations, parts.clock)
     application: ASGIApp = (
-        create_app(parts.store, parts.state, operations, parts.clock, receiving)
+        create_app(parts.store, parts.state, operations, parts.clock, receiving, parts.expected)
         if parts.roles.decides
         else create_receiver(sources, receiving)
     )

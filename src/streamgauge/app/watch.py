@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from streamgauge.app.judge import Judge
+from streamgauge.detect.expectations import Expectations
 from streamgauge.model.change import Change, Routing
 from streamgauge.model.clock import Clock
 from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta, Feed
 from streamgauge.model.flow import Scope
+from streamgauge.model.router import RouterStatus
 from streamgauge.state.state import State
 from streamgauge.web.ports import Expectation
 
@@ -48,6 +50,7 @@ class Watch:
         tick_s: float,
         waiting_since: Callable[[], float | None] = lambda: None,
         may_decide: Callable[[], bool] = lambda: True,
+        said: Callable[[], Expectations] | None = None,
     ) -> None:
         """Nothing runs before `start`.
 
@@ -60,8 +63,9 @@ class Watch:
             tick_s: Between two turns.
             waiting_since: When the oldest line came that the feed does not hold yet.
             may_decide: Asked before each turn: of several processes one decides.
+            said: Asked at each turn what people say of flows; None: what the detector was given.
         """
-        self._may_decide = may_decide
+        self._may_decide, self._said = may_decide, said
         self._feed, self._judge, self._state, self._routing = feed, judge, state, routing
         self._clock, self._tick_s = clock, tick_s
         self._stop = threading.Event()
@@ -103,6 +107,8 @@ class Watch:
             if now == self._decided_at < real_now:  # nothing more is known
                 return []
             self._take_up_incidents(now)
+            if self._said:
+                self._judge.detector.expect(self._said())
             changes = self._state.apply(self._judge.decide(now), self._routing)
             self._decided_at = now
             return changes
@@ -127,6 +133,11 @@ class Watch:
     def unwatched_flow_count(self) -> int:
         """See `Detector.unwatched_flow_count`."""
         return self._judge.detector.unwatched_flow_count
+
+    def routers(self) -> list[RouterStatus]:
+        """See `Detector.routers`."""
+        with self._lock:
+            return self._judge.detector.routers()
 
     def expectation(self, tenant: str) -> Expectation | None:
         """How much a customer usually sends; None until its habit is known."""

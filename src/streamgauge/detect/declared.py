@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,7 @@ class Declarations:
         self._read_from: tuple[object, int] = (None, -1)
         self.ended: dict[str, str] = {}
         self._overdue: set[str] = set()
+        self._is_blind = False
 
     @property
     def is_waiting(self) -> bool:
@@ -47,8 +49,18 @@ class Declarations:
         self._read()
         return bool(self._watched)
 
+    def restore(self, keys: Iterable[str]) -> None:
+        """These were told before a restart."""
+        self._overdue.update(one for one in keys if one.startswith(f"{Kind.SILENCE}/"))
+
     def findings(
-        self, watermark: float, now: float, silences: list[Finding], has_settled: bool
+        self,
+        watermark: float,
+        now: float,
+        silences: list[Finding],
+        *,
+        has_settled: bool,
+        is_blind: bool,
     ) -> list[Finding]:
         """One for each scope that did not keep what was said of it.
 
@@ -57,8 +69,10 @@ class Declarations:
             now: epoch seconds.
             silences: what is told already, and explains others.
             has_settled: whether no history is being loaded.
+            is_blind: what should have come after the watermark may have come.
         """
         self._read()
+        self._is_blind = is_blind
         found = []
         for one in self._watched:
             finding = self._look(one, watermark, now, has_settled)
@@ -93,8 +107,9 @@ class Declarations:
         rows = self._levels.flow_rows[one.flows, 0]
         last_s = float(self._sums.last_s[rows].max(initial=-np.inf))
         if not np.isfinite(last_s):
-            known_until = min(now, watermark) if np.isfinite(watermark) else now
-            return _never_spoke(said, now) if known_until > said.first_due_at else None
+            never = _never_spoke(said, now)
+            is_due = (watermark if self._is_blind else now) > said.first_due_at
+            return never if is_due or (self._is_blind and never.key in self._overdue) else None
         within_s = said.expected_within_s
         if within_s is None or not has_settled or self._excuses.is_excused(one.flows):
             return None

@@ -107,7 +107,8 @@ class Detector:
         """All findings that hold at `now`, and once each that ended, with `over_reason`."""
         watermark = self._seen.watermark(now)
         if not np.isfinite(watermark):
-            return self._told.turn(self._declared.findings(watermark, now, [], True), {})
+            found = self._declared.findings(watermark, now, [], has_settled=True, is_blind=False)
+            return self._told.turn(found, {})
         self._habit.make_room(self._levels.row_count)
         self._refresh(watermark, now)
         self._restore()
@@ -131,7 +132,13 @@ class Detector:
             tenants = len(self._levels.of_level(Level.TENANT))
             found.append(blind_finding(self._blindness.since, now, tenants))
         has_settled = self._silences.has_settled(now)
-        found += self._declared.findings(watermark, now, found, has_settled)
+        found += self._declared.findings(
+            watermark,
+            now,
+            found,
+            has_settled=has_settled,
+            is_blind=self._blindness.since is not None,
+        )
         reasons = self._declared.ended | reasons
         reasons[_BLIND_KEY] = self._blindness.over_reason(now)
         return self._told.turn(found, reasons)
@@ -259,6 +266,7 @@ class Detector:
             if key in by_key:
                 self._silences.restore(by_key[key], since)
         self._routers.restore(self._to_restore)
+        self._declared.restore(self._to_restore)
         self._fold.restore(self._to_restore)
         self._errors.restore(self._to_restore)
         self._backlogs.restore(self._to_restore)

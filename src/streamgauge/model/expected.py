@@ -149,6 +149,16 @@ class Applied:
         return self.before != self.after
 
 
+@dataclass(frozen=True, slots=True)
+class Offboarded:
+    """What an offboarding did."""
+
+    retired: ExpectedFlow | None
+    """What is said of the customer now."""
+    closed: list[str]
+    """Ids of the incidents that were closed."""
+
+
 def narrowest(
     labels: Mapping[str, str], by_tenant: Mapping[str, list[ExpectedFlow]]
 ) -> ExpectedFlow | None:

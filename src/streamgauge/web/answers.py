@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import TypeVar
@@ -16,8 +16,9 @@ from streamgauge.model.clock import Clock
 from streamgauge.model.incident import Incident
 from streamgauge.model.views import Filters, FlowRow, Overview
 from streamgauge.model.words import IncidentState
+from streamgauge.web.expected import NothingSaid
 from streamgauge.web.health import open_at
-from streamgauge.web.ports import Incidents, Metrics, Operations
+from streamgauge.web.ports import Expected, Incidents, Metrics, Operations
 from streamgauge.web.ranges import Range
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class Sources:
     incidents: Incidents
     operations: Operations
     clock: Clock
+    expected: Expected = field(default_factory=NothingSaid)
 
 
 NOW_S = 60.0

@@ -13,15 +13,17 @@ from streamgauge.web.answers import Sources
 from streamgauge.web.api.budget import budget_router
 from streamgauge.web.api.errors import errors_router
 from streamgauge.web.api.figures import figures_router
+from streamgauge.web.api.flows import flows_router
 from streamgauge.web.api.incidents import incidents_router
 from streamgauge.web.api.messages import messages_router
 from streamgauge.web.api.refusals import refusals_router
 from streamgauge.web.api.stored import stored_router
 from streamgauge.web.api.unmapped import unmapped_router
 from streamgauge.web.assets import asset_routes
+from streamgauge.web.expected import NothingSaid
 from streamgauge.web.headers import SecurityHeaders
 from streamgauge.web.pages.routes import page_routes
-from streamgauge.web.ports import Incidents, Metrics, Operations
+from streamgauge.web.ports import Expected, Incidents, Metrics, Operations
 from streamgauge.web.probes import probe_routes
 from streamgauge.web.problems import add_problem_handlers
 
@@ -32,6 +34,7 @@ def create_app(
     operations: Operations,
     clock: Clock,
     extra_routes: Sequence[BaseRoute],
+    expected: Expected | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -41,8 +44,9 @@ def create_app(
         operations: how the process itself is doing.
         clock: what `now` is.
         extra_routes: what the receivers serve; they win over ours.
+        expected: what people say of flows, and routers; asked in threads.
     """
-    sources = Sources(metrics, incidents, operations, clock)
+    sources = Sources(metrics, incidents, operations, clock, expected or NothingSaid())
     app = FastAPI(
         title="streamgauge",
         version=version("streamgauge"),
@@ -52,6 +56,7 @@ def create_app(
     )
     app.router.routes.extend(extra_routes)
     app.include_router(figures_router(sources), prefix="/api/v1")
+    app.include_router(flows_router(sources), prefix="/api/v1")
     app.include_router(incidents_router(sources), prefix="/api/v1")
     app.include_router(errors_router(sources), prefix="/api/v1")
     app.include_router(messages_router(sources), prefix="/api/v1")

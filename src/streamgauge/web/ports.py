@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from streamgauge.model.audit import AuditEntry
 from streamgauge.model.budget import Budget
+from streamgauge.model.expected import Applied, ExpectedFlow, FlowEdit, Offboarded
 from streamgauge.model.gatherer import GathererHealth
 from streamgauge.model.incident import Incident
 from streamgauge.model.journeys import ErrorGroup, Journey
 from streamgauge.model.notification import Notification
 from streamgauge.model.refusal import Refusal, RefusedLine
+from streamgauge.model.router import RouterStatus
 from streamgauge.model.stored import StoredCount
 from streamgauge.model.unmapped import Unmapped
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
@@ -160,6 +163,33 @@ class Operations(Protocol):
 
     def expectation(self, tenant: str) -> Expectation | None:
         """How much a customer usually sends; None until its habit is known."""
+        ...
+
+
+class Expected(Protocol):
+    """What people say of flows, and routers. Calls block (milliseconds): run them in a thread.
+
+    Every one raises StoreError where the database refuses.
+    """
+
+    def list_flows(self, tenant: str | None = None) -> list[ExpectedFlow]:
+        """All that was said, of one customer or of all, by scope."""
+        ...
+
+    def apply(self, edits: Sequence[FlowEdit], actor: str) -> list[Applied]:
+        """Carry out edits, all or none, and write down who did it."""
+        ...
+
+    def offboard(self, tenant: str, actor: str) -> Offboarded:
+        """Retire all of a customer's flows, and close what is open about it."""
+        ...
+
+    def list_routers(self) -> list[RouterStatus]:
+        """Every router that detection knows, the worst first."""
+        ...
+
+    def list_audit(self, tenant: str | None = None, limit: int = 100) -> list[AuditEntry]:
+        """Who changed what, newest first."""
         ...
 
 

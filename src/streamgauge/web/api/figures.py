@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter
 
+from streamgauge.model.expected import ExpectedFlow
+from streamgauge.model.incident import Incident
 from streamgauge.model.views import Filters, FlowRow
 from streamgauge.web.answers import (
     Sources,
@@ -16,6 +19,8 @@ from streamgauge.web.answers import (
     in_thread,
 )
 from streamgauge.web.api.parameters import FlowsQuery, RangeQuery, TimeseriesQuery, split_labels
+from streamgauge.web.declared import ask_declared
+from streamgauge.web.expected import by_tenant, declared_shape, expected_shape
 from streamgauge.web.health import concerning, health_of
 from streamgauge.web.ranges import parse_range, parse_step
 from streamgauge.web.shapes import Json, flow_shape, overview_shape, timeseries_shape
@@ -52,19 +57,33 @@ def figures_router(sources: Sources) -> APIRouter:
     @router.get("/flows", summary="Flows, or customers, sources or integrations")
     async def flows(query: FlowsQuery) -> Json:
         asked = parse_range(query.from_, query.to, sources.clock.now())
-        rows, incidents = await asyncio.gather(
+        rows, incidents, declared = await asyncio.gather(
             ask_flows(
                 sources, asked, split_labels(query.by), query.sort, query.limit, query.filters
             ),
             ask_open(sources, asked.to_s),
+            ask_declared(sources, query.filters),
         )
-        shapes = [
-            flow_shape(row, health_of(concerning(incidents, filters_of(row)), row.messages))
-            for row in rows
-        ]
-        return {"flows": shapes}
+        said, now = by_tenant(one.said for one in declared), sources.clock.now()
+        return {
+            "flows": [_row_shape(row, incidents, said, now) for row in rows],
+            "declared": [declared_shape(one.said, one.last_seen_at, now) for one in declared],
+        }
 
     return router
+
+
+def _row_shape(
+    row: FlowRow,
+    incidents: Sequence[Incident],
+    said: Mapping[str, list[ExpectedFlow]],
+    now: float,
+) -> Json:
+    filters = filters_of(row)
+    about = concerning(incidents, filters)
+    shape = flow_shape(row, health_of(about, row.messages, filters.tenant))
+    expected = expected_shape(row.labels, row.last_seen_at, said, about, now)
+    return shape | {"expected": expected}
 
 
 def filters_of(row: FlowRow) -> Filters:

@@ -9,11 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from streamgauge.model.errors import NotFound, PayloadError
+from streamgauge.model.flow import Scope
 from streamgauge.model.views import Filters, FlowRow
 from streamgauge.web.answers import Sources, ask_flows, ask_open, in_thread
 from streamgauge.web.health import concerning
 from streamgauge.web.pages.charts import hour_charts
 from streamgauge.web.pages.customer_rows import MAX_CUSTOMERS, rows_by_trouble
+from streamgauge.web.pages.expectations import expected_sign, expected_verdict
 from streamgauge.web.pages.figures import knows_queues, tiles_of
 from streamgauge.web.pages.front import EVERYONE, Page, by_gravity, count_customers, newest
 from streamgauge.web.pages.sentences import customer_verdict, habit_words
@@ -88,15 +90,19 @@ async def gather(sources: Sources, tenant: str) -> dict[str, Any]:
         in_thread(lambda: sources.operations.expectation(tenant)),
         ask_refusals(sources, tenant),
     )
-    if not flows and not history and not refusals:
+    said = await in_thread(lambda: sources.expected.list_flows(tenant))
+    if not flows and not history and not refusals and not said:
         raise NotFound(f"No customer {tenant!r} was ever seen: /customers lists those that were")
     open_here = by_gravity(concerning(incidents, filters))
     last_seen_at = newest(flows)
     with_queues = knows_queues(figures)
+    whole = next((one for one in said if one.scope == Scope(tenant)), None)
+    verdict = customer_verdict(open_here, last_seen_at, now_s)
     return {
         "now": now_s,
         "tenant": tenant,
-        "verdict": customer_verdict(open_here, last_seen_at, now_s),
+        "verdict": expected_verdict(verdict, whole, last_seen_at, now_s),
+        "expected": expected_sign(whole, last_seen_at, now_s),
         "last_seen_at": last_seen_at,
         "refused": refused_sentence(refusals, now_s),
         "habit": habit_words(expectation),

@@ -12,6 +12,12 @@ from streamgauge.web.assets import asset
 from streamgauge.web.pages.budget import budget_page
 from streamgauge.web.pages.customers import customer_page, customers_page
 from streamgauge.web.pages.errors import errors_page
+from streamgauge.web.pages.expectations import (
+    change_expectations,
+    customer_expectations_page,
+    expectations_page,
+    routers_page,
+)
 from streamgauge.web.pages.front import front_page
 from streamgauge.web.pages.incidents import incident_page, incidents_page
 from streamgauge.web.pages.journey import journey_page, search_page
@@ -25,7 +31,11 @@ def page_routes(sources: Sources, app: FastAPI) -> list[BaseRoute]:
     return [
         Route("/", front_page(sources)),
         Route("/customers", customers_page(sources)),
+        Route("/expectations/{tenant:name}", customer_expectations_page(sources)),
+        Route("/expectations/{tenant:name}", change_expectations(sources), methods=["POST"]),
         Route("/customers/{tenant:name}", customer_page(sources)),
+        Route("/expectations", expectations_page(sources)),
+        Route("/routers", routers_page(sources)),
         Route("/incidents", incidents_page(sources)),
         Route("/incidents/{incident_id:name}", incident_page(sources)),
         Route("/errors", errors_page(sources)),

@@ -47,9 +47,11 @@ class Client:
         self.gates = gates_of(clock, limits, quotas)
         self._app = Starlette(routes=routes(workshop_of(sink, clock, limits, self.gates)))
 
-    def write(self, body: bytes, path: str = "/api/v1/write", **headers: str) -> httpx.Response:
+    def write(
+        self, body: bytes, path: str = "/api/v1/write", address: str = "10.0.0.1", **headers: str
+    ) -> httpx.Response:
         async def go() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app, client=("10.0.0.1", 4711))
+            transport = httpx.ASGITransport(self._app, client=(address, 4711))
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
                 named = {name.replace("_", "-"): value for name, value in headers.items()}
                 return await client.post(path, content=body, headers={**HEADERS, **named})
@@ -88,6 +90,22 @@ def test_the_name_space_is_the_db_of_the_query(sink: MemorySink) -> None:
 def test_a_body_that_is_sent_again_counts_once(sink: MemorySink) -> None:
     client = client_of(sink)
     assert [client.write(packed(GOOD)).status_code for _ in range(2)] == [204, 204]
+    assert sink.row_count == 1
+
+
+def test_equal_bodies_that_are_no_retry_both_count(sink: MemorySink) -> None:
+    client = client_of(sink)
+    client.write(packed(GOOD))
+    client.write(packed(GOOD), address="10.0.0.2")
+    client.write(packed(GOOD), "/api/v1/write?db=other")
+    client.write(packed(GOOD), authorization="Bearer other")
+    assert sink.row_count == 4
+
+
+def test_a_senders_own_key_names_its_body(sink: MemorySink) -> None:
+    client = client_of(sink)
+    for body in (GOOD, GOOD + LATE):
+        client.write(packed(body), idempotency_key="one")
     assert sink.row_count == 1
 
 

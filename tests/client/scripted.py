@@ -30,6 +30,8 @@ class Scripted:
     then: Step = 204
     """When there are no more steps."""
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    taken_keys: list[str] = field(default_factory=list)
+    """Of what was answered with 2xx."""
     connection_count: int = 0
     released: threading.Event = field(default_factory=threading.Event)
     """Ends what hangs."""
@@ -93,6 +95,8 @@ class _Handler(BaseHTTPRequestHandler):
         if status == LOSE:
             self.close_connection = True
             return
+        if int(status) < 300:
+            self.server.script.taken_keys.append(self.headers["Idempotency-Key"])
         content = b"" if status == 204 else content
         self.send_response(int(status))
         for name, value in {**extra, "Content-Length": str(len(content))}.items():

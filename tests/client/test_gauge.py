@@ -8,6 +8,7 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -356,6 +357,35 @@ def tell_as_child(gauge: Gauge, what: str) -> None:
 
 def count_as_child(gauge: Gauge) -> None:
     gauge.message(tenant="child", count=3)
+    os._exit(0 if gauge.close(WITHIN_S) else 1)
+
+
+def test_processes_that_share_a_spool_send_each_batch_once(tmp_path: Path) -> None:
+    with scripted() as script:
+        script.steps.extend([*[204] * 15, 503] * 3)
+        context = multiprocessing.get_context("fork")
+        arguments = [(script.url, tmp_path, number) for number in range(3)]
+        workers = [context.Process(target=count_and_share, args=one) for one in arguments]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(WITHIN_S)
+            assert worker.exitcode == 0
+        script.steps.clear()
+        assert Gauge(script.url, spool=tmp_path, interval_s=NEVER_S).close(WITHIN_S)
+        bodies = {headers["idempotency-key"]: body for _, headers, body in script.requests}
+    assert list(tmp_path.iterdir()) == []
+    assert sorted(script.taken_keys) == sorted(bodies), "each was taken, and once"
+    text = "".join(gzip.decompress(body).decode() for body in bodies.values())
+    counts = re.findall(r"^messages.* count=(\d+)i", text, re.MULTILINE)
+    assert sum(map(int, counts)) == 3 * 1_000
+
+
+def count_and_share(url: str, folder: Path, number: int) -> None:
+    gauge = Gauge(url, router=f"r-{number}", spool=folder, interval_s=0.01)
+    for _ in range(20):
+        gauge.message(tenant="acme", count=50)
+        gauge.flush(0.01)
     os._exit(0 if gauge.close(WITHIN_S) else 1)
 
 

@@ -53,6 +53,8 @@ class Courier:
         self._threads: list[threading.Thread] = []
         self._asked, self._done = 1, 0  # there may be something in the spool
         self._is_stopping = self._is_hurried = False
+        self._dealt_with = 0
+        """Batches that were taken or refused."""
 
     def start(self) -> None:
         """Start the threads, if they do not run."""
@@ -125,11 +127,12 @@ class Courier:
                 if self._is_stopping:
                     break
                 asked, self._is_hurried = self._asked, False
-            answer = Answer(Verdict.LATER)
+            answer, before = Answer(Verdict.LATER), self._dealt_with
             with self._complaining():
                 answer = self._drain()
-            if answer.verdict is Verdict.TAKEN:
+            if self._dealt_with > before:
                 backoff_s = FIRST_BACKOFF_S
+            if answer.verdict is Verdict.TAKEN:
                 with self._state:
                     self._done = asked
                     self._state.notify_all()
@@ -171,6 +174,7 @@ class Courier:
             text = f"streamgauge refused what it was sent: {answer.told}"
             self._losses.add(Loss.REFUSED_MESSAGES, claim.batch.messages, text)
         claim.done()
+        self._dealt_with += 1
         place = claim.batch.path.partition("?")[0]
         self._losses.forget(place, f"streamgauge takes what goes to {place} again")
         return answer

@@ -219,3 +219,14 @@ def test_whatever_is_unpacked_is_bounded_or_refused(head: bytes, tail: bytes) ->
 
 def test_unpacking_gives_what_was_packed() -> None:
     assert unpack(packed(GOOD * 100), " Snappy ", len(GOOD) * 100) == GOOD * 100
+
+
+def test_two_servers_that_send_one_series_count_what_it_rose_by_once(sink: MemorySink) -> None:
+    """As a pair of Prometheus servers that scrape the same routers at moments of their own."""
+    client = client_of(sink)
+    labels = {"__name__": "messages_total", "tenant": "acme", "instance": "r:9090"}
+    scraped = [(100, 0, "1"), (101, 5, "2"), (110, 15, "1"), (112, 20, "2"), (111, 18, "1")]
+    for value, second, server in scraped:
+        body = write_request((labels, [(float(value), NOW_MS - 60_000 + second * 1000)]))
+        assert client.write(packed(body), address=f"10.0.0.{server}").status_code == 204
+    assert sink.message_count == 12

@@ -6,10 +6,12 @@ Python runs once for each distinct series that is refused; all else are sums ove
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -23,7 +25,7 @@ from streamgauge.receive.quotas import Admission, Usage
 
 MAX_TOLD = 100
 _IDENTITY_SEED = 5
-_TENANT_TAG = r"(?:^|,)tenant=((?:\\.|[^,\\])*)"
+_TENANT_TAG = re.compile(r"(?:^|,)tenant=((?:\\.|[^,\\])*)")
 _KEY_LIMIT = 2**62
 _TABLES = ("messages", "queue", "points", "durations")
 
@@ -60,21 +62,35 @@ class _Distinct:
             self._identity = self.texts.hash(_IDENTITY_SEED).to_numpy()
         return self._identity
 
-    @property
+    @cached_property
     def texts(self) -> pl.Series:
         """Measurement and tags, as they are shown."""
-        return self._shown["text"]
+        return _show(self._name, self._table, self._first)["text"]
 
     @cached_property
     def tenants(self) -> list[str]:
         """Whose they are."""
-        tenants: list[str] = self._shown["tenant"].to_list()
-        return tenants
+        return self.tenants_of(np.arange(len(self._first)))
+
+    def tenants_of(self, at: NDArray[np.int64]) -> list[str]:
+        """Whose the series at these positions are."""
+        rows = self._first.take(pa.array(at))
+        if self._name != "points":
+            return cast("list[str]", self._table.column("tenant").take(rows).to_pylist())
+        found = (
+            _TENANT_TAG.search(tags) for tags in self._table.column("tags").take(rows).to_pylist()
+        )
+        return [one[1] if one else "" for one in found]
+
+    def tags_of(self, at: NDArray[np.int64]) -> list[str]:
+        """The tags of the series at these positions, as line protocol."""
+        shown = _show(self._name, self._table, self._first.take(pa.array(at)))
+        return [text.partition(",")[2] for text in shown["text"].to_list()]
 
     @cached_property
-    def _shown(self) -> pl.DataFrame:
-        _, first = np.unique(self.of, return_index=True)
-        return _show(self._name, self._table, pa.array(first))
+    def _first(self) -> pa.Array:
+        """A row of each."""
+        return pa.array(np.unique(self.of, return_index=True)[1])
 
 
 def gated(
@@ -156,7 +172,7 @@ def _distinct(name: str, table: pa.Table) -> _Distinct:
 
 
 def _show(name: str, table: pa.Table, at: pa.Array) -> pl.DataFrame:
-    """Text and tenant of the series of these rows."""
+    """The text of the series of these rows."""
     columns = _tags(table)
     words = {
         tag: pl.Series(tag, column.take(at).cast(pa.string())) for tag, column in columns.items()
@@ -170,25 +186,14 @@ def _show(name: str, table: pa.Table, at: pa.Array) -> pl.DataFrame:
     bare = [pl.when(pl.col("tags") != "").then("tags").otherwise(None)]
     measurement = pl.col("measurement") if name == "points" else pl.lit(name)
     told = pl.concat_str(measurement, *pairs, *bare, separator=",", ignore_nulls=True)
-    tenant = (
-        pl.col("tags").str.extract(_TENANT_TAG, 1).fill_null("")
-        if name == "points"
-        else pl.col("tenant")
-    )
-    return frame.select(told.alias("text"), tenant.alias("tenant"))
+    return frame.select(told.alias("text"))
 
 
 def _by_guard(guard: SeriesGuard | None, series: _Distinct) -> dict[int, tuple[RefusalReason, str]]:
     if guard is None:
         return {}
 
-    def tenants(at: NDArray[np.int64]) -> list[str]:
-        return [series.tenants[one] for one in at.tolist()]
-
-    def tags(at: NDArray[np.int64]) -> list[str]:
-        return [text.partition(",")[2] for text in series.texts.gather(at).to_list()]
-
-    found = guard.refusals(Series(series.identity, tenants, tags))
+    found = guard.refusals(Series(series.identity, series.tenants_of, series.tags_of))
     return {at: (RefusalReason.SERIES, reason) for at, reason in found.items()}
 
 

@@ -119,16 +119,13 @@ class Metering:
         now_ns = int(self.intake.gates.clock.now() * 1e9)
         draft = draft_of(measured, self._shelf_now(), db, now_ns)
         base = plainly(draft, Refused(rejected, rejected_count))
-        key = origin.retry_key(body, has_all_timestamps=True)
-        if key is None:  # it always is one, where bodies have time stamps
-            origin = replace(origin, idempotency_key=uuid4().hex)
-            key = origin.retry_key(body, has_all_timestamps=True)
+        origin, key = _keyed(origin, body)
         if not draft.counts:
             return self.intake.take(
                 origin, body, lambda admission: self._gate(base, draft, admission, body)
             )
         with self._lock:
-            return self._take(origin, body, draft, base, key or b"")
+            return self._take(origin, body, draft, base, key)
 
     def _take(
         self, origin: Origin, body: bytes, draft: Draft, base: Understood, key: bytes
@@ -221,3 +218,11 @@ class Metering:
         if reading.is_strange and not manner.is_line:
             self.strangers.note(family_name(series.name), dict(series.labels), "metrics")
         return reading
+
+
+def _keyed(origin: Origin, body: bytes) -> tuple[Origin, bytes]:
+    """The origin with a key of its body, so that it is hashed once, and the retry key."""
+    if not origin.idempotency_key:
+        key = origin.retry_key(body, has_all_timestamps=True)
+        origin = replace(origin, idempotency_key=key.hex() if key else uuid4().hex)
+    return origin, origin.retry_key(b"", has_all_timestamps=True) or b""

@@ -98,19 +98,19 @@ def test_every_message_counts_once_over_losses_refusals_and_a_killed_server(
 ROUTER = """
 import sys, time
 from streamgauge.client import Gauge
-url, spool, *counts = sys.argv[1:]
+url, spool, within_s, *counts = sys.argv[1:]
 gauge = Gauge(url, router="r-2", spool=spool, interval_s=86400)
 for count in counts:
     gauge.message(tenant="killed", count=int(count))
-    print(gauge.flush(0.5), flush=True)
+    print(gauge.flush(float(within_s)), flush=True)
 gauge.message(tenant="killed", count=70)
 time.sleep(600)
 """
 
 
-def run_and_kill(proxy: Scripted, spool: Path, *counts: str) -> list[str]:
+def run_and_kill(proxy: Scripted, spool: Path, within_s: float, *counts: str) -> list[str]:
     """What each flush answered in a router that is killed after them."""
-    command = [sys.executable, "-c", ROUTER, proxy.url, str(spool), *counts]
+    command = [sys.executable, "-c", ROUTER, proxy.url, str(spool), str(within_s), *counts]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as router:
         assert router.stdout is not None
         answers = [router.stdout.readline().strip() for _ in counts]
@@ -121,12 +121,14 @@ def run_and_kill(proxy: Scripted, spool: Path, *counts: str) -> list[str]:
 def test_of_a_killed_router_only_the_interval_in_memory_is_lost(
     streamgauge: StreamgaugeProcess, proxy: Scripted, tmp_path: Path
 ) -> None:
-    assert run_and_kill(proxy, tmp_path, "1000", "2000") == ["True", "True"]
+    assert run_and_kill(proxy, tmp_path, WITHIN_S, "1000", "2000") == ["True", "True"]
     proxy.then = 503
-    assert run_and_kill(proxy, tmp_path, "300", "400") == ["False", "False"]
+    assert run_and_kill(proxy, tmp_path, 0.5, "300", "400") == ["False", "False"]
     assert len(list(tmp_path.iterdir())) == 2, "it waits on the disk"
     proxy.then = LOSE  # the server keeps them, and the router dies without knowing it
-    assert run_and_kill(proxy, tmp_path, "50") == ["False"]
+    request_count = len(proxy.requests)
+    assert run_and_kill(proxy, tmp_path, 2.0, "50") == ["False"]
+    assert len(proxy.requests) > request_count
     assert len(list(tmp_path.iterdir())) == 3
     proxy.then = 204
     heirs = [Gauge(proxy.url, router="r-2", spool=tmp_path) for _ in range(3)]

@@ -269,6 +269,7 @@ def test_a_server_that_is_away_gets_the_same_batches_in_order_when_it_is_back(
     for count in (1, 2, 3):
         gauge.message(tenant="acme", count=count)
         assert not gauge.flush(0.05)
+    eventually(lambda: server.attempts, within_s=WITHIN_S, every_s=0.01)
     assert {one.key for one in server.attempts} == {server.attempts[0].key}
     server.answer = Answer(Verdict.TAKEN)
     gauge.close(WITHIN_S)
@@ -288,8 +289,11 @@ def test_a_path_that_is_not_served_does_not_stop_the_counts(tmp_path: Path) -> N
                 gauge.message(tenant="acme", id="m-1")
                 gauge.message(tenant="acme", count=count)
                 assert not gauge.flush(0.3)
-            writes = [path for path, *_ in script.requests if path.startswith("/write")]
-            assert len(writes) == 2
+
+            def writes() -> int:
+                return sum(path.startswith("/write") for path, *_ in script.requests)
+
+            eventually(lambda: writes() == 2, within_s=WITHIN_S, every_s=0.01)
             script.paths.clear()
             assert gauge.close(WITHIN_S)
             paths = [path.partition("?")[0] for path, *_ in script.requests]

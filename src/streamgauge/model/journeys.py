@@ -66,9 +66,10 @@ class ErrorGroup:
     count: int
     """Messages, never sampled."""
     first_at: float
-    """The first of them in the range, to the minute."""
+    """The first of them in the range, to the minute. Without a text: of all errors of this
+    integration and reason of customers that have such ones."""
     last_at: float
-    """The newest of them in the range, to the minute."""
+    """The newest, the same."""
     tenant_count: int
     tenants: tuple[tuple[str, int], ...]
     """The most affected with how many messages each, at most 20."""

@@ -47,19 +47,16 @@ def errors(
     """
     _check(sort, limit)
     span = Span.of(from_s, to_s)
-    told = _told(span, filters)
-    asked = parameters_of(filters)
     groups = engine.query(
-        f"SELECT {_GROUP}, any(pattern) AS pattern, sum(n) AS n, min(first) AS first, "
-        f"max(last) AS last, uniqExact(tenant) AS tenants FROM {told} "
+        f"SELECT {_GROUP}, any(pattern) AS pattern, sum(of_tenant) AS n, min(first) AS first, "
+        "max(last) AS last, count() AS tenants, "
+        f"groupArraySorted({MAX_TENANTS})((-toInt64(of_tenant), tenant)) AS most "
+        f"FROM {_told(span, filters)} "
         f"GROUP BY {_GROUP} ORDER BY {SORTS[sort]}, {_GROUP} LIMIT {limit}",
-        asked,
+        parameters_of(filters),
     ).to_pylist()
-    if not groups:
-        return []
-    tenants = _tenants(engine, told, groups, asked)
     samples = _samples(engine, span, groups, filters)
-    return [_group_of(row, tenants[_key(row)], samples.get(_key(row)[2], ())) for row in groups]
+    return [_group_of(row, samples.get(row["fingerprint"], ())) for row in groups]
 
 
 def _check(sort: str, limit: int) -> None:
@@ -70,52 +67,26 @@ def _check(sort: str, limit: int) -> None:
 
 
 def _told(span: Span, filters: Filters) -> str:
-    """A subquery: group, tenant, pattern, n, first, last. Without a text: fingerprint 0."""
+    """A subquery: one row a group and tenant. Without a text: fingerprint 0."""
     first, end = span.touched_minutes
     where = f"WHERE minute >= {first} AND minute < {end}{conditions_of(filters)}"
-    labels = "minute, integration, reason, tenant"
+    bounds = "min(first_ns) AS first, max(last_ns) AS last"
     with_text = (
-        f"SELECT {_GROUP}, tenant, any(pattern) AS pattern, sum(count) AS n, "
-        f"min(first_ns) AS first, max(last_ns) AS last FROM {ERRORS} {where} "
-        f"GROUP BY {_GROUP}, tenant"
+        f"SELECT {_GROUP}, tenant, any(pattern) AS pattern, sum(count) AS of_tenant, {bounds} "
+        f"FROM {ERRORS} {where} GROUP BY {_GROUP}, tenant"
     )
+    labels = "integration, reason, tenant"
     each = (
         f"SELECT {labels}, toInt64(count) AS more, first_ns, last_ns "
         f"FROM {MESSAGES.table(MINUTE)} {where} AND outcome IN ({FAILED_SQL}) UNION ALL "
         f"SELECT {labels}, -toInt64(count), {_NEVER} FROM {ERRORS} {where}"
     )
-    without = (
-        f"SELECT {labels}, sum(more) AS rest, min(first_ns) AS first_ns, max(last_ns) AS last_ns "
-        f"FROM ({each}) GROUP BY {labels} HAVING rest > 0"
-    )
     return (
         f"({with_text} UNION ALL "
         "SELECT integration, reason, toUInt64(0) AS fingerprint, tenant, '' AS pattern, "
-        "toUInt64(sum(rest)) AS n, min(first_ns) AS first, max(last_ns) AS last "
-        f"FROM ({without}) GROUP BY integration, reason, tenant)"
+        f"toUInt64(greatest(sum(more), 0)) AS of_tenant, {bounds} "
+        f"FROM ({each}) GROUP BY {labels} HAVING sum(more) > 0)"
     )
-
-
-def _key(row: Mapping[str, Any]) -> tuple[str, str, int]:
-    return row["integration"], row["reason"], row["fingerprint"]
-
-
-def _tenants(
-    engine: Engine, told: str, groups: Sequence[Mapping[str, Any]], asked: Mapping[str, str]
-) -> dict[tuple[str, str, int], list[tuple[str, int]]]:
-    """The most affected customers of each group."""
-    prints = sorted({row["fingerprint"] for row in groups})
-    rows = engine.query(
-        f"SELECT {_GROUP}, tenant, sum(n) AS n FROM {told} "
-        f"WHERE fingerprint IN ({', '.join(map(str, prints))}) GROUP BY {_GROUP}, tenant "
-        f"ORDER BY n DESC, tenant LIMIT {MAX_TENANTS} BY {_GROUP}",
-        asked,
-    ).to_pylist()
-    found: dict[tuple[str, str, int], list[tuple[str, int]]] = {_key(row): [] for row in groups}
-    for row in rows:
-        if _key(row) in found:
-            found[_key(row)].append((row["tenant"], int(row["n"])))
-    return found
 
 
 def _samples(
@@ -143,9 +114,7 @@ def _samples(
     return found
 
 
-def _group_of(
-    row: Mapping[str, Any], tenants: Sequence[tuple[str, int]], samples: Sequence[ErrorSample]
-) -> ErrorGroup:
+def _group_of(row: Mapping[str, Any], samples: Sequence[ErrorSample]) -> ErrorGroup:
     return ErrorGroup(
         fingerprint=f"{row['fingerprint']:016x}" if row["fingerprint"] else "",
         integration=row["integration"],
@@ -155,6 +124,6 @@ def _group_of(
         first_at=row["first"] / NS_A_SECOND,
         last_at=row["last"] / NS_A_SECOND,
         tenant_count=int(row["tenants"]),
-        tenants=tuple(tenants),
+        tenants=tuple((one["2"], -one["1"]) for one in row["most"]),
         samples=tuple(samples),
     )

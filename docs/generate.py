@@ -77,6 +77,10 @@ TABLES: dict[str, tuple[str, tuple[type[BaseModel], ...]]] = {
     "[[scrape]]": ("", (config.Scrape,)),
     "[[redact]]": ("", (config.Redact,)),
     "[[map]]": ("", (config.MapSettings,)),
+    "[[queue]]": (
+        "As often as there are brokers: queues that are fetched ([collectors](collectors.md)).",
+        config.QUEUES,
+    ),
     "[[rule]]": ("", (config.Rule,)),
     "[[flow]]": ("", (config.DeclaredFlow,)),
 }

@@ -108,6 +108,7 @@ def test_every_page_is_reached_with_an_empty_store(empty_site: Site) -> None:
         "/refused",
         "/unmapped",
         "/budget",
+        "/collectors",
         "/api/docs",
     }
 

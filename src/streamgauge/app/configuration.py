@@ -48,8 +48,11 @@ from streamgauge.app.config import (
     TenantLimit,
 )
 from streamgauge.model.errors import ConfigError
+from streamgauge.receive.collectors.address import shown
 
 _PREFIX = "STREAMGAUGE_"
+_KINDS = {"opsgenie", "webhook", "log", "rabbitmq", "nats", "redis", "postgresql"}
+"""What tells tables of one name apart; not a part of a key's name."""
 _SECRET_WORDS = ("token", "key", "password", "secret", "header")
 
 
@@ -167,7 +170,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _explain(detail: ErrorDetails, path: Path | None) -> str:
-    where = [part for part in detail["loc"] if part not in {"opsgenie", "webhook", "log"}]
+    where = [part for part in detail["loc"] if part not in _KINDS]
     where = where or list(detail["loc"])
     key = ".".join(str(part + 1) if isinstance(part, int) else part for part in where)
     variable = _PREFIX + "__".join(str(part).upper() for part in where)
@@ -202,6 +205,8 @@ def _plain(detail: ErrorDetails, message: str) -> str:
 def _shown(key: str, value: object) -> str:
     if any(word in key.lower() for word in _SECRET_WORDS):
         return "(hidden)"
+    if isinstance(value, str):
+        value = shown(value) if "://" in value else value
     return "…" if isinstance(value, dict) else json.dumps(value, default=str)
 
 

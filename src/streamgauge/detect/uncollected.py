@@ -14,7 +14,7 @@ SUBJECT = "collector "
 """Before the name of the gatherer; the platform's own blindness has no subject."""
 MISSED = 3
 """Looks that may be missed before it is told."""
-LEAST_S = 20.0
+LEAST_S = 10.0
 """It is not told before so long: a broker may restart."""
 LEAST_FAILURES = 2
 QUEUES_TOLD = 50

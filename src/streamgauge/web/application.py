@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from streamgauge.model.clock import Clock
 from streamgauge.web.answers import Sources
 from streamgauge.web.api.budget import budget_router
+from streamgauge.web.api.collectors import collectors_router
 from streamgauge.web.api.errors import errors_router
 from streamgauge.web.api.figures import figures_router
 from streamgauge.web.api.flows import flows_router
@@ -61,6 +62,7 @@ def create_app(
     app.include_router(errors_router(sources), prefix="/api/v1")
     app.include_router(messages_router(sources), prefix="/api/v1")
     app.include_router(budget_router(sources), prefix="/api/v1")
+    app.include_router(collectors_router(sources), prefix="/api/v1")
     app.include_router(refusals_router(sources), prefix="/api/v1")
     app.include_router(stored_router(sources), prefix="/api/v1")
     app.include_router(unmapped_router(sources), prefix="/api/v1")

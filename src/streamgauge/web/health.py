@@ -47,10 +47,16 @@ def is_all_blind(incident: Incident) -> bool:
     return incident.kind is Kind.BLIND and incident.scope.tenant is None and not has_subject
 
 
+def hides_messages(incident: Incident) -> bool:
+    """Whether messages cannot be seen; a collector that fails leaves queues unseen only."""
+    subject = "".join(incident.key.split("/", 5)[5:])
+    return incident.kind is Kind.BLIND and not subject.startswith("collector%20")
+
+
 def is_hidden(incidents: Iterable[Incident], tenant: str | None) -> bool:
     """Whether a customer cannot be seen: nobody can, or it came only through what has stopped."""
     return any(
-        is_all_blind(incident) or (incident.kind is Kind.BLIND and tenant in incident.affected)
+        is_all_blind(incident) or (hides_messages(incident) and tenant in incident.affected)
         for incident in incidents
     )
 

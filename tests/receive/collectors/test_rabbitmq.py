@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,8 @@ import aio_pika
 import httpx
 import pytest
 from tests.receive.collectors.conftest import settings_of
-from tests.services import Rabbit
+from tests.receive.collectors.test_examples import example, seen
+from tests.services import Rabbit, program
 
 from streamgauge.model.gatherer import AgeMethod, Fault
 from streamgauge.receive.collectors.naming import Naming
@@ -175,3 +177,35 @@ def test_named_queues_by_amqp(rabbit: Rabbit, api: httpx.Client) -> None:
         assert health.fault is fault, health.last_error
         assert text in health.last_error
         assert "wr0ng" not in health.last_error
+
+
+def test_the_examples_of_the_documentation(rabbit: Rabbit, api: httpx.Client) -> None:
+    program("curl")
+    ports = {"15672": rabbit.api_port, "5672": rabbit.port}
+    by_api = seen(example("RabbitMQ", ports), "events.acme.ga4")["events.acme.ga4"]
+    assert (by_api["tenant"], by_api["integration"]) == ("acme", "ga4")
+    by_amqp = seen(example("RabbitMQ", ports, number=1), "events.acme.ga4")["events.acme.ga4"]
+    assert by_amqp["backlog"] == 1
+
+
+def test_a_node_that_dies_is_told_and_seen_again(rabbit: Rabbit, api: httpx.Client) -> None:
+    api.put("/queues/%2F/orders", json={"durable": True})
+    url = f"http://guest:guest@127.0.0.1:{rabbit.api_port}"
+    by_api = bench_of(settings_of("rabbitmq", url, naming=Naming(include=("orders",))))
+    url = f"amqp://guest:guest@127.0.0.1:{rabbit.port}/"
+    by_amqp = bench_of(settings_of("rabbitmq", url, queues=("orders",)))
+
+    async def scene() -> None:
+        async with by_api.running(), by_amqp.running():
+            for bench in (by_api, by_amqp):
+                await bench.until(lambda b: b.last("orders"))
+            await asyncio.to_thread(rabbit.kill)
+            for bench in (by_api, by_amqp):
+                await bench.until(lambda b: b.health.fault is Fault.REFUSED)
+                assert [one.queue for one in bench.health.unseen] == ["orders"]
+            if os.environ.get("STREAMGAUGE_NIGHTLY"):  # it takes a node's start
+                await asyncio.to_thread(rabbit.start)
+                for bench in (by_api, by_amqp):
+                    await bench.until(lambda b: not b.health.unseen)
+
+    asyncio.run(scene())

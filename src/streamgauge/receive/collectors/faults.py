@@ -88,9 +88,9 @@ def _known(error: BaseException, where: str) -> CollectorFault | None:
             fault, text = Fault.REFUSED, f"{where}: no TLS: {why}: check `url` and certificates"
         case ConnectionResetError() | BrokenPipeError() | EOFError():
             fault, text = Fault.CUT, f"{where} {_CUT}"
-        case OSError() if _number(error) == errno.ECONNREFUSED:
+        case OSError() if _is_refused(error):
             fault, text = Fault.REFUSED, f"{where} {_REFUSED}"
-        case OSError() if _number(error) in _NO_WAY:
+        case OSError() if error.errno in _NO_WAY:
             text = f"{where} cannot be reached: {error.strerror}: check the network"
             fault = Fault.REFUSED
         case TimeoutError():
@@ -104,8 +104,7 @@ _HANGS = "does not answer in time: look whether it hangs or is overloaded"
 _NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 
 
-def _number(error: OSError) -> int | None:
-    """`errno`; asyncio puts several into one text without it."""
-    if error.errno is None and f"Errno {errno.ECONNREFUSED}]" in str(error):
-        return errno.ECONNREFUSED
-    return error.errno
+def _is_refused(error: OSError) -> bool:
+    """Of several addresses, asyncio makes one text without a number."""
+    is_named = isinstance(error, ConnectionRefusedError) or error.errno == errno.ECONNREFUSED
+    return is_named or f"[Errno {errno.ECONNREFUSED}]" in str(error)

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -56,6 +58,7 @@ class RedisCollector:
             socket_connect_timeout=timeout_s,
             decode_responses=True,
             single_connection_client=True,
+            retry=Retry(NoBackoff(), 0),
         )
         try:
             await self._redis.ping()

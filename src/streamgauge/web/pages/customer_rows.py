@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from streamgauge.model.incident import Incident
 from streamgauge.model.views import FlowRow
-from streamgauge.model.words import Health, Kind
+from streamgauge.model.words import Health
 from streamgauge.web import words
-from streamgauge.web.health import is_all_blind, is_hidden, worst_of
+from streamgauge.web.health import hides_messages, is_all_blind, is_hidden, worst_of
 from streamgauge.web.pages.windows import is_flowing
 from streamgauge.web.words import Sign
 
@@ -70,7 +70,7 @@ def row_of(
     flow: FlowRow, incidents: Sequence[Incident], is_blind: bool, now_s: float
 ) -> CustomerRow:
     """A customer with what is open about it."""
-    health = worst_of(one for one in incidents if one.kind is not Kind.BLIND)
+    health = worst_of(one for one in incidents if not hides_messages(one))
     if health is Health.OK and (is_blind or is_hidden(incidents, flow.labels["tenant"])):
         health = Health.UNKNOWN
     worst = min(incidents, key=lambda incident: incident.severity, default=None)

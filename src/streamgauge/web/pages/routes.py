@@ -10,6 +10,7 @@ from streamgauge.web import names  # noqa: F401 makes `:name` known to routes
 from streamgauge.web.answers import Sources
 from streamgauge.web.assets import asset
 from streamgauge.web.pages.budget import budget_page
+from streamgauge.web.pages.collectors import collectors_page
 from streamgauge.web.pages.customers import customer_page, customers_page
 from streamgauge.web.pages.errors import errors_page
 from streamgauge.web.pages.expectations import (
@@ -44,6 +45,7 @@ def page_routes(sources: Sources, app: FastAPI) -> list[BaseRoute]:
         Route("/refused", refused_page(sources)),
         Route("/unmapped", unmapped_page(sources)),
         Route("/budget", budget_page(sources)),
+        Route("/collectors", collectors_page(sources)),
         Route("/api/docs", reference_page(app)),
         Route("/favicon.ico", lambda _: RedirectResponse(asset("favicon.svg"))),
     ]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from streamgauge.model.incident import Incident
-from streamgauge.model.words import Health, Kind, Severity
+from streamgauge.model.words import Health, Severity
 from streamgauge.web import words
 from streamgauge.web.format import NBSP, ago, duration, plural, rate, utc_short
-from streamgauge.web.health import is_about_us, is_all_blind
+from streamgauge.web.health import hides_messages, is_about_us, is_all_blind
 from streamgauge.web.pages.windows import is_flowing
 from streamgauge.web.ports import Expectation
 from streamgauge.web.ranges import HOUR_S
@@ -102,7 +102,7 @@ def customer_verdict(
     """
     if any(is_all_blind(incident) for incident in incidents):
         return Verdict(words.HEALTH[Health.UNKNOWN], "We cannot see this customer: we are blind.")
-    if any(incident.kind is Kind.BLIND for incident in incidents):
+    if any(hides_messages(incident) for incident in incidents):
         text = "We cannot see this customer: the router it comes through has stopped reporting."
         return Verdict(words.HEALTH[Health.UNKNOWN], text)
     pressing = _pressing(incidents)

@@ -223,6 +223,33 @@ def test_a_call_under_way_is_finished_before_the_end() -> None:
     assert sink.row_count == 1
 
 
+def test_calls_without_a_message_do_not_keep_others_out() -> None:
+    sink = MemorySink()
+
+    async def go() -> grpc.aio.AioRpcError:
+        address = f"127.0.0.1:{free_port()}"
+        intake = Intake(sink, gates_of(SimulatedClock(NOW), ReceiveLimits()))
+        listener = OtlpListener(Metering(intake), ReceiveLimits(), address, read_within_s=0.2)
+        stop = asyncio.Event()
+        running = asyncio.create_task(listener.run(stop))
+        async with grpc.aio.insecure_channel(address) as channel:
+            open_call = channel.stream_unary(PATH)
+            silent = [open_call(wait_for_ready=True, timeout=20) for _ in range(20)]
+            await channel.unary_unary(PATH)(request(NOW), wait_for_ready=True, timeout=20)
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await silent[0]
+            for call in silent:
+                call.cancel()
+        stop.set()
+        await running
+        return failed.value
+
+    error = asyncio.run(go())
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert "no message came" in str(error.details())
+    assert sink.row_count == 1
+
+
 def test_an_address_in_use_is_told() -> None:
     async def go() -> None:
         address = f"127.0.0.1:{free_port()}"

@@ -31,7 +31,6 @@ log = structlog.get_logger()
 SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 PATH = f"/{SERVICE}/Export"
 READ_WITHIN_S = 30.0
-"""A message that takes longer to arrive is given up, so that it does not keep others out."""
 STOP_WITHIN_S = 5.0
 """Calls that are under way at the end have so long."""
 _MAX_STREAMS = 100
@@ -49,6 +48,8 @@ class OtlpListener:
         limits: of bodies.
         address: HOST:PORT.
         is_known: whether the value of `authorization` may come in; None: everybody may.
+        read_within_s: a message that takes longer to arrive is given up, so that it does not keep
+            others out.
     """
 
     name = "otlp-grpc"
@@ -59,8 +60,10 @@ class OtlpListener:
         limits: ReceiveLimits,
         address: str,
         is_known: Callable[[str], bool] | None = None,
+        read_within_s: float = READ_WITHIN_S,
     ) -> None:
         self._metering, self._limits, self._address = metering, limits, address
+        self._read_within_s = read_within_s
         self._is_known, self._workshop = is_known, Workshop(metering.intake, limits)
         room = limits.max_in_flight_bytes // _SHARE // limits.max_body_bytes
         self._readers = asyncio.Semaphore(min(max(room, 2), 16))
@@ -123,7 +126,7 @@ class OtlpListener:
     async def _read(self, context: grpc.aio.ServicerContext) -> bytes | None:
         """The message; None where it does not come."""
         try:
-            async with asyncio.timeout(READ_WITHIN_S):
+            async with asyncio.timeout(self._read_within_s):
                 message = await context.read()
         except TimeoutError:
             return None
@@ -131,7 +134,7 @@ class OtlpListener:
 
     async def _take(self, origin: Origin, body: bytes | None) -> tuple[Failure | None, bytes]:
         if body is None:
-            text = f"no message came within {READ_WITHIN_S:g} s"
+            text = f"no message came within {self._read_within_s:g} s"
             return Failure(408, Code.UNAVAILABLE, text, retry_after_s=1), b""
         metrics.BODY_BYTES.labels(PATH).inc(len(body))
         try:

@@ -53,15 +53,25 @@ class Context:
 
 
 class Known:
-    """One generation. Threads may share it."""
+    """One generation. Threads may share it.
 
-    def __init__(self) -> None:
+    Once it is full it keeps what it knows and remembers of new series only that they are one: a
+    body in which everything is new must not fill the memory.
+    """
+
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._max_entries = max_entries
         self._pairs: dict[bytes, Pair] = {}
         self._contexts: dict[Measuring, Context] = {}
         self._bases: dict[tuple[bytes, bytes], Mapping[str, str] | str] = {}
         self._series: dict[Series, Series] = {}
         self._lock = threading.Lock()
         self.entry_count = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time for a new one."""
+        return self.entry_count > self._max_entries
 
     def context(self, measuring: Measuring) -> Context:
         """Of a metric."""
@@ -91,7 +101,7 @@ class Known:
             return found
         with self._lock:
             made = self._make(context, encoded, extra or {})
-            if not extra and len(encoded) <= _MAX_KEY_BYTES:
+            if not extra and len(encoded) <= _MAX_KEY_BYTES and not self.is_full:
                 context.series[encoded] = made
                 self._grow(len(encoded))
         return made
@@ -147,7 +157,7 @@ class Known:
         found = self._pairs.get(encoded)
         if found is None:
             found = attributes.read_pair(encoded)
-            if len(encoded) <= _MAX_KEY_BYTES:
+            if len(encoded) <= _MAX_KEY_BYTES and not self.is_full:
                 self._pairs[encoded] = found
                 self._grow(len(encoded))
         return found
@@ -169,10 +179,10 @@ class Memory:
     """Hands out the current generation; one that has grown too large makes room for a new one."""
 
     def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
-        self._known, self._max_entries = Known(), max_entries
+        self._known, self._max_entries = Known(max_entries), max_entries
 
     def known(self) -> Known:
         """For one body, which keeps to it."""
-        if self._known.entry_count > self._max_entries:
-            self._known = Known()
+        if self._known.is_full:
+            self._known = Known(self._max_entries)
         return self._known

@@ -34,7 +34,7 @@ def lay_out(points: Sequence[HistogramPoint]) -> None:
     if not scaled:
         return
     above = _positive(scaled, [one.positive for one in scaled])
-    below = _positive(scaled, [one.negative for one in scaled])
+    below = _reversed(_positive(scaled, [one.negative for one in scaled]))
     zero_count = np.array([one.zero_count for one in scaled], np.float64)
     zero_at = np.flatnonzero(zero_count)
     threshold = np.array([one.zero_threshold for one in scaled])[zero_at]
@@ -43,7 +43,7 @@ def lay_out(points: Sequence[HistogramPoint]) -> None:
     lower = np.concatenate((-below[2], -threshold, above[1]))
     upper = np.concatenate((-below[1], threshold, above[2]))
     weight = np.concatenate((below[3], zero_count[zero_at], above[3]))
-    order = np.lexsort((lower, side, owner))
+    order = np.lexsort((side, owner))
     lower, upper, weight = lower[order], upper[order], weight[order]
     ends = np.cumsum(np.bincount(owner, minlength=len(scaled))).tolist()
     begin = 0
@@ -54,10 +54,18 @@ def lay_out(points: Sequence[HistogramPoint]) -> None:
         points[at].wrong = "it has a bucket beyond the greatest number"
 
 
-def _positive(
-    scaled: Sequence[Scaled], sides: Sequence[Buckets]
-) -> tuple[Ints, Floats, Floats, Floats]:
-    """Whose it is, lower, upper and weight of each bucket that holds something."""
+Side = tuple[Ints, Floats, Floats, Floats]
+"""Whose it is, lower, upper and weight of each bucket that holds something."""
+
+
+def _reversed(side: Side) -> Side:
+    """The one farthest from zero first."""
+    owner, lower, upper, weight = side
+    return owner[::-1], lower[::-1], upper[::-1], weight[::-1]
+
+
+def _positive(scaled: Sequence[Scaled], sides: Sequence[Buckets]) -> Side:
+    """All of one side of zero, without its sign."""
     sizes = np.array([one.size for one in sides])
     counts = wire.varints(b"".join(one.packed for one in sides))
     first = np.array([one.offset for one in sides]) - (np.cumsum(sizes) - sizes)

@@ -39,8 +39,9 @@ class World:
     streamgauge: StreamgaugeProcess
     from_s: int
 
-    def overview(self, way: str) -> dict[str, Any]:
-        return overview(self.streamgauge.client, self.from_s, time.time() + 60, pipeline=way)
+    def overview(self, way: str, **filters: str) -> dict[str, Any]:
+        till_s = time.time() + 60
+        return overview(self.streamgauge.client, self.from_s, till_s, pipeline=way, **filters)
 
     def counts(self) -> list[int | None]:
         return [self.overview(way)["messages"] for way in WAYS]
@@ -134,6 +135,20 @@ def test_every_count_is_exact_through_restarts_of_everybody(world: World) -> Non
     by = counts_by(world.streamgauge.client, "tenant", world.from_s, till_s)
     assert by == {"acme": 160}
     assert world.prometheus.metrics()["prometheus_remote_storage_samples_failed_total"] == 0
+
+
+def test_a_new_customers_first_messages_count_where_the_router_tells_when_it_began(
+    world: World,
+) -> None:
+    def counts() -> list[int]:
+        return [world.overview(way, tenant="fresh")["messages"] or 0 for way in WAYS]
+
+    messages = world.exporter.messages.labels("fresh", "ga4", "ok")
+    messages.inc(3)
+    world.await_gauge(8)
+    eventually(lambda: counts() == [0, 3], within_s=20, what="the baseline, and 3 by our scrape")
+    messages.inc(2)
+    eventually(lambda: counts() == [2, 5], within_s=60, every_s=0.3, what="2 more by both ways")
 
 
 def _assert_latencies(told: dict[str, float], latencies: list[float]) -> None:

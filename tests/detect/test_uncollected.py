@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
+from streamgauge.detect.backlog import Backlogs
 from streamgauge.detect.detector import Detector
 from streamgauge.detect.uncollected import uncollected, uncollected_key
 from streamgauge.model.gatherer import Fault, GathererHealth, GathererState, QueueReading
@@ -103,3 +105,45 @@ def test_detection_leaves_the_blindness_of_collectors_to_them() -> None:
     detector = Detector()
     detector.restore([(uncollected_key("rabbit"), NOW - 600.0)])
     assert detector.evaluate(NOW) == []
+
+
+def _reports(minutes: range, age_s: float) -> pa.Table:
+    """Of one queue, a report a minute."""
+    count = len(minutes)
+    columns = {
+        "minute": list(minutes),
+        "queue": ["q"] * count,
+        **{name: [""] * count for name in ("pipeline", "integration", "tenant")},
+        "backlog": [50.0] * count,
+        "oldest_age_s": [age_s] * count,
+        **{name: [None] * count for name in ("in_total", "out_total", "consumers")},
+        "last_ns": [minute * 60 * 10**9 for minute in minutes],
+    }
+    return pa.table(columns)
+
+
+def test_a_backlog_is_not_over_because_nobody_looks() -> None:
+    backlogs = Backlogs()
+    first = int(NOW // 60)
+    backlogs.observe(_reports(range(first, first + 60), 5.0))
+    assert backlogs.judge(60.0 * (first + 59), 60.0 * (first + 59), is_blind=False) == []
+    backlogs.observe(_reports(range(first + 60, first + 64), 900.0))
+    (opened,) = backlogs.judge(60.0 * (first + 63), 60.0 * (first + 63), is_blind=False)
+    for minute in range(first + 64, first + 180, 5):  # others report, this collector fails
+        assert [
+            one.key for one in backlogs.judge(60.0 * minute, 60.0 * minute, is_blind=False)
+        ] == [opened.key]
+        assert backlogs.ended == {}
+    back = first + 180
+    backlogs.observe(_reports(range(back, back + 1), 5.0))
+    assert backlogs.judge(60.0 * back, 60.0 * back, is_blind=False), "one report is not enough"
+    backlogs.observe(_reports(range(back + 1, back + 2), 5.0))
+    assert backlogs.judge(60.0 * (back + 1), 60.0 * (back + 1), is_blind=False) == []
+
+
+def test_nothing_begins_by_what_was_not_seen() -> None:
+    backlogs = Backlogs()
+    first = int(NOW // 60)
+    backlogs.observe(_reports(range(first, first + 60), 5.0))
+    backlogs.judge(60.0 * (first + 59), 60.0 * (first + 59), is_blind=False)
+    assert backlogs.judge(60.0 * (first + 600), 60.0 * (first + 600), is_blind=False) == []

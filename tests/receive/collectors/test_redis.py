@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import redis
@@ -13,7 +13,12 @@ from tests.services import Service
 
 from streamgauge.model.gatherer import AgeMethod, Fault
 from streamgauge.receive.collectors.naming import Naming
-from streamgauge.receive.collectors.redis_keys import Walk
+from streamgauge.receive.collectors.redis_keys import (
+    MAX_REMEMBERED,
+    REMEMBERED_S,
+    Remembered,
+    Walk,
+)
 from streamgauge.testing.collecting import Bench, bench_of
 
 pytestmark = pytest.mark.broker
@@ -90,24 +95,37 @@ def test_streams_without_a_group_lists_and_nothing_else(
     assert all(rows["jobs"][name] is None for name in unknown)
 
 
-def test_the_age_of_a_list_is_known_while_it_was_seen_empty(
+def test_a_list_that_is_empty_is_no_key_and_yet_a_queue(
     client: redis.Redis, redis_server: Service
 ) -> None:
     bench = bench_of(settings_of("redis", f"redis://127.0.0.1:{redis_server.port}"))
 
+    def backlog_is(expected: int) -> Callable[[Bench], bool]:
+        return lambda b: (b.last("jobs") or {}).get("backlog") == expected
+
     async def scene() -> None:
         client.rpush("jobs", 1)
         async with bench.running():
-            await bench.until(lambda b: b.last("jobs"))
-            client.lpop("jobs")  # a list without elements does not exist
-            await bench.until(lambda b: b.health.queues == ())
+            await bench.until(backlog_is(1))
+            client.lpop("jobs")
+            await bench.until(backlog_is(0))
             client.rpush("jobs", 1, 2)
-            await bench.until(lambda b: (b.last("jobs") or {}).get("backlog") == 2)
+            await bench.until(backlog_is(2))
 
     asyncio.run(scene())
     row = bench.last("jobs")
     assert row
-    assert row["oldest_age_s"] is None, "it was gone, so nobody saw it empty"
+    assert 0 < row["oldest_age_s"] < 15, "it was seen empty a moment ago"
+    assert bench.health.queues[0].oldest_age_method is AgeMethod.POSITION
+
+
+def test_lists_are_remembered_for_a_day_and_not_without_end() -> None:
+    names = Remembered()
+    assert names.with_those(["a", "b"], 0.0) == {"a", "b"}
+    assert names.with_those(["b"], REMEMBERED_S) == {"a", "b"}
+    assert names.with_those([], REMEMBERED_S + 1) == {"b"}
+    many = [f"reply-{number}" for number in range(2 * MAX_REMEMBERED)]
+    assert len(names.with_those(many, REMEMBERED_S + 2)) == MAX_REMEMBERED
 
 
 def test_names_that_are_given_need_no_scan(client: redis.Redis, redis_server: Service) -> None:

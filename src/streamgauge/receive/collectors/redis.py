@@ -1,7 +1,8 @@
 """Redis: streams by consumer group, streams without a group, lists.
 
 Keys are discovered by SCAN, by type, a bounded part of the key space at each look, again and again;
-where every name is given, nothing is scanned. All keys of a look are asked in two round trips.
+where every name is given, nothing is scanned. All keys of a look are asked in two round trips. To
+Redis an empty list is none: one that was seen before and is not there any more has nothing waiting.
 
 Source: https://redis.io/docs/latest/commands/xinfo-groups/ (`lag` and `entries-read` are nil where
 they cannot be told; versions before 7.0 have neither), https://redis.io/docs/latest/commands/scan/
@@ -21,7 +22,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from streamgauge.receive.collectors.collector import AgeMethod, CollectorSettings, QueueReading
 from streamgauge.receive.collectors.faults import not_permitted, wrong_credentials
-from streamgauge.receive.collectors.redis_keys import Walk
+from streamgauge.receive.collectors.redis_keys import Remembered, Walk
 
 TYPES = ("stream", "list")
 EARLIEST_MS = 1_262_304_000_000
@@ -43,6 +44,7 @@ class RedisCollector:
         self._settings, self._address = settings, settings.address
         self._redis: Redis | None = None
         self._walks = {kind: Walk(kind) for kind in TYPES}
+        self._lists = Remembered()
 
     async def open(self) -> None:
         """Connect, and see whether we are let in."""
@@ -79,9 +81,11 @@ class RedisCollector:
         try:
             streams, lists = await self._keys(redis)
             seconds, micros = await redis.time()
+            now = seconds + micros / 1e6
+            remembered = sorted(self._lists.with_those(lists, now) - set(streams))
             return [
-                *await _streams(redis, streams, seconds + micros / 1e6),
-                *await _lists(redis, lists),
+                *await _streams(redis, streams, now),
+                *await _lists(redis, remembered),
             ]
         except RedisError as error:
             raise self._explained(error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
@@ -9,6 +10,9 @@ from redis.asyncio import Redis
 SCANNED_A_CALL = 1000
 CALLS_A_LOOK = 20
 """A key space of a million keys is walked in 50 looks."""
+REMEMBERED_S = 86_400.0
+MAX_REMEMBERED = 5_000
+"""Lists made for a single answer must not be asked for ever."""
 
 
 @dataclass(slots=True)
@@ -38,3 +42,27 @@ class Walk:
         self.known |= self.found
         if cursor == 0:
             self.known, self.found = self.found, set()
+
+
+@dataclass(slots=True)
+class Remembered:
+    """Names that were met within the last day."""
+
+    last_at: dict[str, float] = field(default_factory=dict)
+
+    def with_those(self, names: Iterable[str], now: float) -> set[str]:
+        """These, and those met before; of too many, those not met for longest are forgotten.
+
+        Args:
+            names: met now.
+            now: epoch seconds.
+        """
+        for name in names:
+            self.last_at.pop(name, None)
+            self.last_at[name] = now
+        for name in list(self.last_at):
+            is_old = now - self.last_at[name] > REMEMBERED_S
+            if not is_old and len(self.last_at) <= MAX_REMEMBERED:
+                break
+            del self.last_at[name]
+        return set(self.last_at)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamgauge.model.clock import SimulatedClock
+from streamgauge.model.errors import StoreError
 from streamgauge.receive.gates import gates_of
 from streamgauge.receive.intake import Origin
 from streamgauge.receive.limits import ReceiveLimits
@@ -253,36 +254,57 @@ def test_a_bucket_that_is_gone_is_not_waited_for() -> None:
     assert meter.sink.message_count == 5
 
 
-@given(
-    steps=st.lists(
-        st.tuples(
-            st.lists(st.integers(0, 3), min_size=3, max_size=3), st.integers(1, 6), st.booleans()
-        ),
-        min_size=2,
-        max_size=6,
-    )
+STEP = st.tuples(
+    st.lists(st.integers(0, 3), min_size=3, max_size=3),
+    st.integers(0, 6),
+    st.sampled_from(["", "killed", "not kept", "restarted"]),
 )
-@settings(max_examples=15, deadline=None)
+
+
+@given(steps=st.lists(STEP, min_size=2, max_size=8))
+@settings(max_examples=30, deadline=None)
 def test_buckets_sum_to_what_was_counted_however_they_are_cut(
-    steps: list[tuple[list[int], int, bool]],
+    steps: list[tuple[list[int], int, str]],
 ) -> None:
+    """Cut into requests, kept at the second try, with kills of ours and restarts of the sender."""
+    expected = Counter[float]()
     with TemporaryDirectory() as folder:
         meter = Meter(Path(folder))
         standing = np.zeros(3)
-        for number, (gained, cut, is_killed) in enumerate(steps):
-            standing += gained
+        for number, (gained, cut, event) in enumerate(steps):
+            is_restarted = event == "restarted" and standing[0] > gained[0]
+            standing = np.array(gained) + (0 if is_restarted else standing)
             told = dict(zip(("1", "4", "+Inf"), np.cumsum(standing).tolist(), strict=True))
-            names = list(told)
-            at = cut % 4
+            names, at = list(told), 0 if is_restarted else cut if cut < 4 else 3
             for part in (names[:at], names[at:]):
+                numbers = buckets((number + 1) * 10, {le: told[le] for le in part})
+                if part and event == "not kept":
+                    meter.sink.failure = StoreError("full", permanent=False)
+                    with pytest.raises(StoreError):
+                        meter.send(numbers)
+                    meter.sink.failure = None
                 if part:
-                    meter.send(buckets((number + 1) * 10, {le: told[le] for le in part}))
-                if is_killed:
+                    meter.send(numbers)
+                if event == "killed":
                     meter.kill()
+            if number:
+                expected.update(dict(zip((0.5, 2.0, 4.0), gained, strict=True)))
         meter.metering.close()
-    gained_later = np.sum([gained for gained, _, _ in steps[1:]], axis=0)
-    expected = dict(zip((0.5, 2.0, 4.0), gained_later.tolist(), strict=True))
     assert meter.added("messages") == {value: n for value, n in expected.items() if n}
+
+
+def test_many_scrapes_in_one_body_count_one_by_one() -> None:
+    """What a sender that was away sends when it is back."""
+    meter = Meter()
+    meter.send(buckets(10, {"1": 1, "+Inf": 2}))
+    late = [buckets(time, {"1": time, "+Inf": time * 2}) for time in (20, 30, 40)]
+    meter.send(joined(*late, buckets(50, {"1": 50})))
+    meter.send(joined(buckets(50, {"+Inf": 100}), buckets(60, {"1": 60, "+Inf": 120})))
+    found: Counter[int] = Counter()
+    for body in meter.sink.bodies:
+        for row in body.batch.messages.to_pylist():
+            found[row["time_ns"] // S - T0] += row["count"]
+    assert found == {20: 38, 30: 20, 40: 20, 50: 20, 60: 20}
 
 
 @pytest.mark.parametrize(

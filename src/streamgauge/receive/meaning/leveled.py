@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamgauge.receive.meaning.buckets import BUCKET
+from streamgauge.receive.meaning.levels import Groups
 from streamgauge.receive.meaning.samples import Bools, Floats, Hashes, Ints, Samples
 from streamgauge.receive.meaning.shelf import Rows, Shelf
 
@@ -45,16 +45,10 @@ class Buckets:
             np.diff(starts, append=len(order)),
         )
 
-    def groups(self) -> Iterator[tuple[int, int, int, int, int]]:
-        """Histogram, time, a row, begin and end of each group."""
-        return zip(
-            self.family[self.starts].tolist(),
-            self.time_ns[self.starts].tolist(),
-            self.rows[self.starts].tolist(),
-            self.starts.tolist(),
-            (self.starts + self.sizes).tolist(),
-            strict=True,
-        )
+    def as_groups(self) -> Groups:
+        """Without what they are of."""
+        times = self.time_ns[self.starts]
+        return Groups(self.starts, self.sizes, times, self.upper, self.value)
 
     def as_told(self, chosen: Bools) -> NDArray[np.void]:
         """BUCKET of these samples [n_samples]."""

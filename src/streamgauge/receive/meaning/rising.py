@@ -40,7 +40,7 @@ class Rising:
         self._shelf, self._standing = shelf, standing
         self.change = Change()
         self.messages, self.durations = Gathered(), Gathered()
-        standing.counters.make_room()
+        standing.make_room()
 
     # -- who counts ---------------------------------------------------------------------------
 
@@ -182,34 +182,57 @@ class Rising:
     def add_buckets(self, samples: Samples) -> None:
         """Series of classic histograms, those that belong together in any order."""
         told = Buckets.sorted(self._shelf, samples.where(_is_sound(samples.value)))
-        families, rises, followed = self._standing.families, [], []
-        loose: dict[int, tuple[int, Shape | None]] = {}
-        for number, (key, time_ns, row, begin, end) in enumerate(told.groups()):
-            kept = families.get(key)
-            if key not in self.change.families:
-                self.change.families[key] = kept.copy()
-            upper, value = told.upper[begin:end], told.value[begin:end]
-            by = None if key in loose else kept.follow(time_ns, upper, value)
-            if by is not None:
-                rises.append(by)
-                followed.append(number)
-                continue
-            if key not in loose:
-                loose[key] = row, kept.loosen()
-            for bound, one in zip(upper.tolist(), value.tolist(), strict=True):
-                kept.add(bound, time_ns, one)
-                self.change.buckets.append((key, bound, time_ns, one, 0))
-        if followed:
-            self._add_levels(told, np.array(followed), np.concatenate(rises))
-        for key, (row, shape) in loose.items():
-            self._add_loose(key, row, shape)
+        is_level, rises = self._follow(told)
+        if is_level.any():
+            self._add_levels(told, is_level, rises)
+        self._add_loose(told, np.flatnonzero(~is_level))
 
-    def _add_levels(self, told: Buckets, followed: Ints, by: Floats) -> None:
-        begin = told.starts[followed]
-        sizes = told.sizes[followed]
-        inside = np.zeros(len(told.starts), bool)
-        inside[followed] = True
-        inside = np.repeat(inside, told.sizes)
+    def _follow(self, told: Buckets) -> tuple[Bools, Floats]:
+        """Which groups move levels on [n_groups], and by how much [n_samples]."""
+        families, groups = self._standing.families, told.as_groups()
+        keys = told.family[told.starts]
+        numbers, rank = families.numbers(keys.tolist()), _rank(keys)
+        is_level, is_on = np.zeros(len(keys), bool), numbers >= 0
+        by = np.zeros(len(told.value))
+        for turn in range(int(rank.max(initial=-1)) + 1):
+            chosen = is_on & (rank == turn)
+            if not chosen.any():
+                break
+            fits, rises, before = families.follow(numbers[chosen], groups.where(chosen))
+            self.change.before.append(before)
+            is_level[chosen] = fits
+            by[np.repeat(is_level & chosen, told.sizes)] = rises
+            gone = numbers[chosen][~fits]
+            is_on &= ~np.isin(numbers, gone)
+        return is_level, by
+
+    def _add_loose(self, told: Buckets, groups: Ints) -> None:
+        """Histograms whose buckets come one by one."""
+        families, shapes = self._standing.families, self.change.shapes
+        rows: dict[int, int] = {}
+        for group in groups.tolist():
+            begin = int(told.starts[group])
+            key, time_ns = int(told.family[begin]), int(told.time_ns[begin])
+            if key not in rows:
+                rows[key] = int(told.rows[begin])
+                self.change.families[key] = families.kept(key)
+                counted = families.loosen(key)
+                if counted is not None:
+                    shapes[key] = counted.without_empty()
+            family, at = families.loose(key), slice(begin, begin + int(told.sizes[group]))
+            for upper, value in zip(told.upper[at].tolist(), told.value[at].tolist(), strict=True):
+                family.add(upper, time_ns, value)
+                self.change.buckets.append((key, upper, time_ns, value, 0))
+        for key, row in rows.items():
+            before = self._find_shape(key)
+            for shape in families.loose(key).whole(before.time_ns if before else -1):
+                self._add_risen(row, shape, key, is_full=False)
+            if self._find_shape(key) is not None and (stood := families.tighten(key)) is not None:
+                self.change.before.append(stood)
+
+    def _add_levels(self, told: Buckets, is_level: Bools, by: Floats) -> None:
+        begin, sizes = told.starts[is_level], told.sizes[is_level]
+        inside = np.repeat(is_level, told.sizes)
         self.change.levels = told.as_told(inside)
         rows = told.rows[begin]
         at = self._shelf.at[rows]
@@ -219,7 +242,7 @@ class Rising:
             told.family[begin],
             sizes,
             told.upper[inside],
-            by,
+            by[inside],
             at["target"] == Target.QUEUE_TIME,
         )
         tellers, of = np.unique(at["teller"], return_inverse=True)
@@ -229,22 +252,20 @@ class Rising:
         self.durations.add_levels(level.where(is_beside))
         self.messages.add_levels(level.where(~is_beside))
 
-    def _add_loose(self, key: int, row: int, told: Shape | None) -> None:
-        """Points of a histogram that are whole now; `told`: what it had counted as a level."""
-        if told is not None:
-            self.change.shapes[key] = told.without_empty()
-        family, before = self._standing.families.get(key), self._find_shape(key)
-        for shape in family.whole(before.time_ns if before else -1):
-            self._add_risen(row, shape, key, is_full=False)
-        if self._find_shape(key) is not None:
-            family.tighten()
-
 
 def mixed(identity: Hashes, start_ns: Ints) -> Hashes:
     """The hash of each series since its start [n]."""
     with np.errstate(over="ignore"):
         found: Hashes = (identity ^ (start_ns.astype(np.uint64) * _MIX)) * _FIRST_SEEN
     return found
+
+
+def _rank(keys: Hashes) -> Ints:
+    """How many of the same stand before each [n]; the same ones stand side by side."""
+    is_first = np.ones(len(keys), bool)
+    is_first[1:] = keys[1:] != keys[:-1]
+    place = np.arange(len(keys))
+    return place - np.maximum.accumulate(np.where(is_first, place, 0))
 
 
 def _is_sound(value: Floats) -> Bools:

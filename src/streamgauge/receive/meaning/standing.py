@@ -11,8 +11,9 @@ import structlog
 from numpy.typing import NDArray
 
 from streamgauge.model.errors import StoreError
-from streamgauge.receive.meaning.buckets import BUCKET, Families, Family, Sample
+from streamgauge.receive.meaning.buckets import BUCKET, Families, Kept, Sample
 from streamgauge.receive.meaning.counters import STANDING, Counters
+from streamgauge.receive.meaning.levels import Before
 from streamgauge.receive.meaning.log import CounterLog, Moved
 from streamgauge.receive.meaning.shapes import Shape, Shapes
 
@@ -29,13 +30,15 @@ class Change:
     slots: list[Ints] = field(default_factory=list)
     standings: list[NDArray[np.void]] = field(default_factory=list)
     shapes: dict[int, Shape] = field(default_factory=dict)
-    families: dict[int, Family] = field(default_factory=dict)
-    """As they were before."""
+    families: dict[int, Kept] = field(default_factory=dict)
+    """Classic histograms that come in pieces, as they were before."""
+    before: list[Before] = field(default_factory=list)
+    """Where levels stood that were moved on, the first ones first."""
     buckets: list[Sample] = field(default_factory=list)
     levels: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BUCKET))
     """BUCKET of those families whose buckets came all at once."""
-    refused: dict[int, Family] = field(default_factory=dict)
-    """Families that stay where they were."""
+    refused: set[int] = field(default_factory=set)
+    """Histograms that stay where they were."""
     tellers: list[int] = field(default_factory=list)
     """Those that were not known."""
 
@@ -49,8 +52,7 @@ class Change:
             ]
         for key in shapes:
             self.shapes.pop(key, None)
-            if key in self.families:
-                self.refused[key] = self.families[key]
+        self.refused |= shapes
         if shapes:
             self.buckets = [one for one in self.buckets if one[0] not in shapes]
             gone = np.isin(self.levels["family"], np.array(list(shapes), np.uint64))
@@ -137,8 +139,8 @@ class Standing:
         self.counters.put(slots, moved.standings)
         for shape_key, shape in change.shapes.items():
             self.shapes.put(shape_key, shape)
-        for family_key, family in change.refused.items():
-            self.families.put(family_key, family)
+        if change.refused:
+            self._put_back(change, change.refused)
         self._remember(change.tellers)
 
     def settle(self) -> None:
@@ -156,10 +158,26 @@ class Standing:
 
     def take_back(self, change: Change) -> None:
         """The body is not kept: all stands where it stood."""
-        for key, family in change.families.items():
-            self.families.put(key, family)
+        self._put_back(change)
         undo, self._undo = self._undo, lambda: None
         undo()
+
+    def _put_back(self, change: Change, only: set[int] | None = None) -> None:
+        """Let classic histograms be what they were, all or some."""
+        numbers = None
+        if only is not None:
+            were = [number for key, (_, number) in change.families.items() if key in only]
+            numbers = np.append(self.families.numbers(list(only)), were).astype(np.int64)
+        for before in reversed(change.before):
+            self.families.levels.take_back(before, numbers)
+        for key, kept in change.families.items():
+            if only is None or key in only:
+                self.families.put_back(key, kept)
+
+    def make_room(self) -> None:
+        """Before a body: forget what was told longest ago, if there is too much."""
+        self.counters.make_room()
+        self.families.make_room()
 
     def close(self) -> None:
         """Write down where all stands, and close the log."""

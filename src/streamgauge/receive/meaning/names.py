@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 
 class Target(IntEnum):
@@ -130,6 +131,8 @@ _LOOKS = re.compile(
     re.IGNORECASE,
 )
 
+_NAMES_KEPT = 10_000
+
 _SECONDS = {
     "d": 86_400.0,
     "h": 3600.0,
@@ -161,6 +164,7 @@ FAMILY_SUFFIXES = ("_bucket", "_count", "_sum", "_created")
 """Series of one classic histogram."""
 
 
+@lru_cache(_NAMES_KEPT)
 def underscored(name: str) -> str:
     """As Prometheus writes it."""
     return name.replace(".", "_")
@@ -170,6 +174,7 @@ _KNOWN = {underscored(name): Known(target) for name, target in OURS.items()}
 _KNOWN |= {underscored(name): known for name, known in _CONVENTIONS.items()}
 
 
+@lru_cache(_NAMES_KEPT)
 def find_known(name: str) -> tuple[Known, str] | None:
     """What a name stands for, and the unit that it tells; None: nothing of ours."""
     plain = underscored(name).removesuffix("_total")
@@ -186,6 +191,7 @@ def family_name(name: str) -> str:
     return next((name.removesuffix(one) for one in FAMILY_SUFFIXES if name.endswith(one)), name)
 
 
+@lru_cache(_NAMES_KEPT)
 def looks_like_ours(name: str) -> bool:
     """Whether the words of a name are those of messages or queues."""
     return bool(_LOOKS.search(name))

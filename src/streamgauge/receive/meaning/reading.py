@@ -85,7 +85,7 @@ def read_series(series: Series, rules: Sequence[MapRule], manner: Manner) -> Rea
     known, unit, upper = _known(series, rule, labels, manner)
     form = _form(series, rule, known, manner)
     target = known.target if known else Target.POINT
-    if rule and rule.is_dropped:
+    if (rule and rule.is_dropped) or (known is None and _is_told_by_buckets(series, manner)):
         target = Target.DROPPED
     elif known and not _can_be(series.name, known.target, form, manner, upper, rule):
         target = Target.POINT
@@ -111,7 +111,10 @@ def read_series(series: Series, rules: Sequence[MapRule], manner: Manner) -> Rea
         teller=hash64(manner.db, sender, counted_as),
         upper=upper,
         family=hash64("family", manner.db, series.name, *_parts(series, "le")),
-        is_strange=known is None and rule is None and names.looks_like_ours(series.name),
+        is_strange=target is Target.POINT
+        and known is None
+        and rule is None
+        and names.looks_like_ours(series.name),
         rule=rule,
     )
 
@@ -137,6 +140,15 @@ def _known(
         return Known(names.OURS[rule.to]), names.unit_of_name(name), upper
     found = None if manner.is_line else names.find_known(name)
     return (found[0], found[1], upper) if found else (None, "", math.nan)
+
+
+def _is_told_by_buckets(series: Series, manner: Manner) -> bool:
+    """Whether it is the count or the sum of a classic histogram whose buckets are understood."""
+    base = names.family_name(series.name)
+    if base == series.name or series.name.endswith("_bucket") or manner.is_line:
+        return False
+    found = names.find_known(base)
+    return found is not None and found[0].target in names.HISTOGRAMS
 
 
 def _bound(text: str) -> float:

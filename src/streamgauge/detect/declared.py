@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from streamgauge.detect.arrays import Ints
+from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.calendars import parse_calendar
 from streamgauge.detect.excuses import Excuses
 from streamgauge.detect.levels import Levels
@@ -23,44 +23,58 @@ from streamgauge.model.words import Kind, Severity, Suspected
 _OVER = "messages came, or nothing is expected any more"
 
 
-@dataclass
-class _Watched:
-    """One scope that has to speak."""
-
-    said: ExpectedFlow
-    flows: Ints
-
-
 class Declarations:
-    """Looks after every scope of which something was said."""
+    """Looks after every scope of which something was said.
 
-    def __init__(self, levels: Levels, sums: Sums, excuses: Excuses, open_time: OpenTime) -> None:
+    Those that are not overdue are sorted out all at once; the few others are looked at one by one.
+    """
+
+    def __init__(
+        self,
+        levels: Levels,
+        sums: Sums,
+        excuses: Excuses,
+        open_time: OpenTime,
+        being_loaded: Callable[[Ints, float], Bools],
+    ) -> None:
+        """Nothing is said yet.
+
+        Args:
+            levels: the index of flows.
+            sums: what they counted.
+            excuses: what was said, and of whom nothing is expected.
+            open_time: knows calendars.
+            being_loaded: which rows are, at an instant.
+        """
         self._levels, self._sums = levels, sums
         self._excuses, self._open_time = excuses, open_time
-        self._watched: list[_Watched] = []
+        self._being_loaded = being_loaded
+        self._unseen: list[ExpectedFlow] = []
+        """Nothing of their scopes was ever seen."""
+        self._due_at: Floats = np.zeros(0)
+        self._limited: list[tuple[ExpectedFlow, Ints]] = []
+        """With the flows that are meant."""
+        self._within_s: Floats = np.zeros(0)
+        self._rows: Ints = np.zeros(0, np.int64)
+        """Of all these flows; where the next scope begins stands in `_starts`."""
+        self._starts: Ints = np.zeros(0, np.int64)
         self._read_from: tuple[object, int] = (None, -1)
         self.ended: dict[str, str] = {}
+        """Keys that were told at the last turn and are not now, and why."""
         self._overdue: set[str] = set()
-        self._is_blind = False
 
     @property
     def is_waiting(self) -> bool:
         """Whether anything has to be looked after at every turn."""
         self._read()
-        return bool(self._watched)
+        return bool(self._unseen or self._limited)
 
     def restore(self, keys: Iterable[str]) -> None:
         """These were told before a restart."""
         self._overdue.update(one for one in keys if one.startswith(f"{Kind.SILENCE}/"))
 
     def findings(
-        self,
-        watermark: float,
-        now: float,
-        silences: list[Finding],
-        *,
-        has_settled: bool,
-        is_blind: bool,
+        self, watermark: float, now: float, silences: list[Finding], *, is_blind: bool
     ) -> list[Finding]:
         """One for each scope that did not keep what was said of it.
 
@@ -68,16 +82,11 @@ class Declarations:
             watermark: up to which time is judged; -inf before the first line.
             now: epoch seconds.
             silences: what is told already, and explains others.
-            has_settled: whether no history is being loaded.
             is_blind: what should have come after the watermark may have come.
         """
         self._read()
-        self._is_blind = is_blind
-        found = []
-        for one in self._watched:
-            finding = self._look(one, watermark, now, has_settled)
-            if finding is not None and not _is_explained(finding, silences):
-                found.append(finding)
+        due = [*self._never(watermark, now, is_blind), *self._too_long(watermark, now)]
+        found = [finding for finding in due if not _is_explained(finding, silences)]
         keys = {finding.key for finding in found}
         self.ended = dict.fromkeys(self._overdue - keys, _OVER)
         self._overdue = keys
@@ -89,41 +98,55 @@ class Declarations:
         if version == self._read_from:
             return
         self._read_from = version
-        self._watched = []
+        self._unseen, self._limited = [], []
         for one in self._excuses.said.flows:
             flows = self._excuses.reach.flows_of(one.scope)
-            must_come_first = not len(flows) and one.retired_at is None
-            if must_come_first or one.expected_within_s is not None:
-                self._watched.append(_Watched(one, flows))
+            if not len(flows):
+                self._unseen.append(one)
+            elif one.expected_within_s is not None:
+                self._limited.append((one, flows))
+        self._due_at = np.array([one.first_due_at for one in self._unseen])
+        self._within_s = np.array([one.expected_within_s for one, _ in self._limited], float)
+        meant = [flows for _, flows in self._limited]
+        self._starts = np.cumsum([0, *map(len, meant)])[:-1]
+        self._rows = self._levels.flow_rows[np.concatenate([_NO_FLOWS, *meant]), 0]
 
-    def _look(
-        self, one: _Watched, watermark: float, now: float, has_settled: bool
-    ) -> Finding | None:
-        said = one.said
-        if self._excuses.is_retired(_names_of(said.scope)):
-            return None
-        if said.paused_until is not None and said.paused_until > now:
-            return None
-        rows = self._levels.flow_rows[one.flows, 0]
-        last_s = float(self._sums.last_s[rows].max(initial=-np.inf))
-        if not np.isfinite(last_s):
-            never = _never_spoke(said, now)
-            is_due = (watermark if self._is_blind else now) > said.first_due_at
-            return never if is_due or (self._is_blind and never.key in self._overdue) else None
-        within_s = said.expected_within_s
-        if within_s is None or not has_settled or self._excuses.is_excused(one.flows):
-            return None
+    def _never(self, watermark: float, now: float, is_blind: bool) -> Iterable[Finding]:
+        for place in np.flatnonzero(now > self._due_at):
+            said = self._unseen[place]
+            told = _never_spoke(said, now)
+            may_have_come = is_blind and watermark <= said.first_due_at
+            if self._is_open(said, now) and (not may_have_come or told.key in self._overdue):
+                yield told
+
+    def _too_long(self, watermark: float, now: float) -> Iterable[Finding]:
+        if not self._limited:
+            return
+        last_s = np.maximum.reduceat(self._sums.last_s[self._rows], self._starts)
+        is_loaded = np.logical_or.reduceat(self._being_loaded(self._rows, now), self._starts)
+        is_quiet = np.isfinite(last_s) & (watermark - last_s > self._within_s)
+        for place in np.flatnonzero(is_quiet & ~is_loaded):
+            said, flows = self._limited[place]
+            quiet_s = self._quiet_s(said, float(last_s[place]), watermark)
+            is_expected = self._is_open(said, now) and not self._excuses.is_excused(flows)
+            if quiet_s > self._within_s[place] and is_expected:
+                yield _too_long(said, float(last_s[place]), quiet_s, now)
+
+    def _is_open(self, said: ExpectedFlow, now: float) -> bool:
+        """Whether it is neither retired nor paused."""
+        is_paused = said.paused_until is not None and said.paused_until > now
+        return not is_paused and not self._excuses.is_retired(_names_of(said.scope))
+
+    def _quiet_s(self, said: ExpectedFlow, last_s: float, watermark: float) -> float:
+        """Since the last message or the pause after it, in the hours that were given."""
         since = max(last_s, said.paused_until or 0.0)
-        quiet_s = watermark - since
-        if quiet_s > within_s and said.calendar:
-            quiet_s = self._open_s(said.calendar, since, watermark)
-        if quiet_s <= within_s:
-            return None
-        return _too_long(said, within_s, last_s, quiet_s, now)
+        if not said.calendar or since >= watermark:
+            return watermark - since
+        number = self._open_time.number(parse_calendar(said.calendar))
+        return float(self._open_time.seconds(number, np.array([since]), watermark)[0])
 
-    def _open_s(self, calendar: str, since: float, until: float) -> float:
-        number = self._open_time.number(parse_calendar(calendar))
-        return float(self._open_time.seconds(number, np.array([since]), until)[0])
+
+_NO_FLOWS: Ints = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +195,8 @@ def _never_spoke(said: ExpectedFlow, now: float) -> Finding:
     )
 
 
-def _too_long(
-    said: ExpectedFlow, within_s: float, last_s: float, quiet_s: float, now: float
-) -> Finding:
+def _too_long(said: ExpectedFlow, last_s: float, quiet_s: float, now: float) -> Finding:
+    within_s = said.expected_within_s or 0.0
     hours = f" of its hours ({said.calendar})" if said.calendar else ""
     what = said.scope.describe()
     return Finding(

@@ -107,7 +107,7 @@ class Detector:
         """All findings that hold at `now`, and once each that ended, with `over_reason`."""
         watermark = self._seen.watermark(now)
         if not np.isfinite(watermark):
-            found = self._declared.findings(watermark, now, [], has_settled=True, is_blind=False)
+            found = self._declared.findings(watermark, now, [], is_blind=False)
             return self._told.turn(found, {})
         self._habit.make_room(self._levels.row_count)
         self._refresh(watermark, now)
@@ -131,14 +131,7 @@ class Detector:
         if self._blindness.since is not None:
             tenants = len(self._levels.of_level(Level.TENANT))
             found.append(blind_finding(self._blindness.since, now, tenants))
-        has_settled = self._silences.has_settled(now)
-        found += self._declared.findings(
-            watermark,
-            now,
-            found,
-            has_settled=has_settled,
-            is_blind=self._blindness.since is not None,
-        )
+        found += self._declared.findings(watermark, now, found, is_blind=self.is_blind)
         reasons = self._declared.ended | reasons
         reasons[_BLIND_KEY] = self._blindness.over_reason(now)
         return self._told.turn(found, reasons)
@@ -197,7 +190,9 @@ class Detector:
         self._errors = Errors(self._levels, self._sums, self._excuses)
         self._backlogs = Backlogs()
         self._blindness = Blindness()
-        self._declared = Declarations(self._levels, self._sums, self._excuses, open_time)
+        self._declared = Declarations(
+            self._levels, self._sums, self._excuses, open_time, self._silences.being_loaded
+        )
         self._late: list[Ints] = []
         self._has_started = self._has_arrived = False
         self._looked_at: tuple[int, int, float, bool, int] | None = None

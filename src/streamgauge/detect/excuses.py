@@ -101,14 +101,6 @@ class Excuses:
             for one in self.said.about(names)
         )
 
-    def is_open(self, one: ExpectedFlow, watermark: float, now: float) -> bool:
-        """Whether something is expected of a scope now, as far as was said about itself."""
-        if one.retired_at is not None and not self._has_returned(one):
-            return False
-        if one.paused_until is not None and one.paused_until > now:
-            return False
-        return not one.calendar or parse_calendar(one.calendar).opened_at(watermark) is not None
-
     def is_excused(self, flows: Ints) -> bool:
         """Whether nothing is expected of any of these flows."""
         known = flows[flows < self._excused.shape[1]]

@@ -75,6 +75,11 @@ class Silences:
         if len(rows):
             self._last_arrival_at = now
 
+    def being_loaded(self, rows: Ints, now: float) -> Bools:
+        """Which rows [rows] were added to a moment ago: that may be a history."""
+        self._arrived_at = grown(self._arrived_at, len(self._sums.last_s), -np.inf)
+        return np.asarray(now - self._arrived_at[rows] < _SETTLE_S)
+
     def has_settled(self, now: float) -> bool:
         """Whether no row is being loaded any more."""
         return abs(now - self._last_arrival_at) >= _SETTLE_S
@@ -85,7 +90,7 @@ class Silences:
         self.ended = {}
         if not len(self._rows):
             return
-        has_settled = now - self._arrived_at[self._rows] >= _SETTLE_S
+        has_settled = ~self.being_loaded(self._rows, now)
         due = has_settled & self._evidence.due(self._rows, watermark) & ~self._is_open
         excused = self._excuses.share_of(self._rows)
         at = np.flatnonzero(due & (excused < ALL))

@@ -19,6 +19,7 @@ from tests.receive.prometheus_reference import (
 )
 
 from streamgauge.model.errors import PayloadError
+from streamgauge.receive.bodies import BodyTooLarge
 from streamgauge.receive.measured import Form, Measured
 from streamgauge.receive.prometheus.decoding import Decoded, Decoder
 from streamgauge.receive.prometheus.wire import DecodeError
@@ -298,6 +299,27 @@ def test_a_million_labels_are_refused_as_one_series() -> None:
     assert "1,000,001 labels" in found.rejected[0].reason
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"\x0a\x00" * 100_001, "series of one body"),
+        (write_request(({"__name__": "m"}, [(0.0, NOW_MS)] * 1_000_001)), "samples of one body"),
+        (b"\x1a\x00" * 100_001, "metadata of one body"),
+    ],
+    ids=["series", "samples", "metadata"],
+)
+def test_more_than_anybody_sends_at_once_is_refused_as_too_large(body: bytes, reason: str) -> None:
+    with pytest.raises(BodyTooLarge, match=reason):
+        Decoder().decode(body, NOW_NS)
+
+
+def test_series_beyond_those_that_are_cut_up_at_once_are_read_too() -> None:
+    body = write_request(*(one(value=float(n % 3), n=str(n)) for n in range(10_050)))
+    decoder = Decoder()
+    for _ in range(2):
+        assert told(decoder.decode(body, NOW_NS).measured) == samples_of(body)
+
+
 def test_only_the_first_hundred_refused_samples_are_told_and_all_are_counted() -> None:
     found = decoded(*(one(at=-1, tenant=str(n)) for n in range(150)), one())
     assert (len(found.rejected), found.rejected_count) == (100, 150)
@@ -404,6 +426,7 @@ BAD_NATIVES = [
     ("less than nothing", {"spans": [(0, 1)], "positive_deltas": [-1]}),
     ("NaN counts", {"spans": [(0, 1)], "positive_counts": [math.nan]}),
     ("an unknown schema", {"schema": 99}),
+    ("more bytes than are read", {"positive_counts": [1.0] * 9000}),
     ("no bounds for a bucket", {"schema": -53, "spans": [(5, 1)], "positive_deltas": [1]}),
 ]
 

@@ -23,20 +23,27 @@ from numpy.typing import NDArray
 
 from streamgauge.model.batch import RejectedLine
 from streamgauge.model.errors import PayloadError
+from streamgauge.receive.bodies import BodyTooLarge
 from streamgauge.receive.measured import Measured, Numbers, Series
 from streamgauge.receive.prometheus import wire
 from streamgauge.receive.prometheus.forms import Families
 from streamgauge.receive.prometheus.joining import indexed, joined
-from streamgauge.receive.prometheus.known import MAX_BYTES, BadSeries, KnownSeries, check_size
+from streamgauge.receive.prometheus.known import MAX_BYTES, BadSeries, KnownSeries, checked
 from streamgauge.receive.prometheus.native import (
     BadHistogram,
-    HistogramMessage,
     Native,
+    check_histogram,
     read_native,
 )
 from streamgauge.receive.prometheus.refusing import Refusals, nanoseconds, only, without_bad_stamps
 from streamgauge.receive.prometheus.samples import SAMPLE, ZERO, equal_rows, is_stale, read_samples
 
+MAX_SERIES = 100_000
+MAX_SAMPLES = 1_000_000
+"""Of one body; senders put a few thousand of either into one."""
+
+_AT_ONCE = 10_000
+"""Series that are cut up at a time, so that a large body takes little more memory than it has."""
 _LABEL, _SAMPLE = b"\x0a", b"\x12"
 """The tags of fields 1 and 2 of a `TimeSeries`."""
 _SAMPLE_ON = SAMPLE + 1
@@ -80,6 +87,7 @@ class Decoder:
 
         Raises:
             PayloadError: it is no `WriteRequest`, or cut off.
+            BodyTooLarge: it holds more series, or more samples, than are taken at once.
         """
         try:
             request = wire.WriteRequest.FromString(plain)
@@ -94,11 +102,17 @@ class Decoder:
                 "remote write: not a WriteRequest of protobuf, or cut off"
             ) from error
 
-    def _learn(self, metadata: Sequence[MetadataMessage]) -> None:
-        told = [(_text(one.family), one.type, _text(one.unit)) for one in metadata]
+    def _learn(self, metadata: Sequence[bytes]) -> None:
+        if len(metadata) > MAX_SERIES:
+            raise BodyTooLarge("metadata of one body", len(metadata), MAX_SERIES)
+        told = [_family(wire.Metadata.FromString(one)) for one in metadata]
         if self._families.learn(told):
             self._known.forget()
             self._known_natives.forget()
+
+
+def _family(message: MetadataMessage) -> tuple[str, int, str]:
+    return _text(message.family), message.type, _text(message.unit)
 
 
 def _text(raw: bytes) -> str:
@@ -110,8 +124,9 @@ class _Reading:
 
     def __init__(self, known: KnownSeries, known_natives: KnownSeries) -> None:
         self._known, self._known_natives = known, known_natives
-        self._alike: tuple[list[Series], NDArray[np.uint8]] = [], np.zeros((0, SAMPLE), np.uint8)
-        """Samples that were all read at once, [n, SAMPLE], and the series of each."""
+        self._alike_series: list[Series] = []
+        self._alike_rows: list[NDArray[np.uint8]] = [np.zeros((0, SAMPLE), np.uint8)]
+        """Samples that are read all at once, [n, SAMPLE], and the series of each."""
         self._series: list[Series] = []
         self._bodies: list[bytes] = []
         """All others, and the series of each."""
@@ -120,6 +135,12 @@ class _Reading:
         self._exemplar_count = 0
 
     def read(self, parts: Sequence[bytes]) -> None:
+        if len(parts) > MAX_SERIES:
+            raise BodyTooLarge("series of one body", len(parts), MAX_SERIES)
+        for start in range(0, len(parts), _AT_ONCE):
+            self._read_some(parts[start : start + _AT_ONCE])
+
+    def _read_some(self, parts: Sequence[bytes]) -> None:
         find = self._known.young().get
         series = list(map(find, [part[:-_SAMPLE_ON] for part in parts]))
         rows = equal_rows([part[-_SAMPLE_ON:] for part in parts], _SAMPLE_ON)
@@ -129,7 +150,8 @@ class _Reading:
             for at in np.flatnonzero(~is_one).tolist():
                 self._take_other(parts[at])
             series = list(compress(series, is_one.tolist()))
-        self._alike = cast("list[Series]", series), rows[is_one, 1:]
+        self._alike_series += cast("list[Series]", series)
+        self._alike_rows.append(rows[is_one, 1:])
 
     def _take_other(self, part: bytes) -> None:
         found = self._known.young().get(part[:-_ZERO_ON])
@@ -141,17 +163,18 @@ class _Reading:
 
     def _take_apart(self, part: bytes) -> None:
         message = wire.TimeSeries.FromString(part)
-        labels, samples = list(message.labels), list(message.samples)
+        sample_count = len(message.samples) + len(message.histograms)
+        if len(self._bodies) + sample_count > MAX_SAMPLES:
+            raise BodyTooLarge("samples of one body", len(self._bodies) + sample_count, MAX_SAMPLES)
         self._exemplar_count += len(message.exemplars)
         try:
-            series, key = self._series_of(labels)
+            series, key = self._series_of(message.labels)
         except BadSeries as error:
-            count = len(samples) + len(message.histograms)
-            line = _text(b" ".join(labels[:20]))
-            self._refusals.add(line, str(error), error.reason, at=self._at, count=count)
+            line = _text(b" ".join(message.labels[:20]))
+            self._refusals.add(line, str(error), error.reason, at=self._at, count=sample_count)
             return
-        self._series.extend([series] * len(samples))
-        self._bodies.extend(samples)
+        self._bodies.extend(message.samples)
+        self._series.extend([series] * len(message.samples))
         for histogram in message.histograms:
             self._take_histogram(series, key, histogram)
 
@@ -159,9 +182,9 @@ class _Reading:
     def _at(self) -> int:
         return len(self._bodies) + self._refusals.count
 
-    def _series_of(self, labels: list[bytes]) -> tuple[Series, bytes]:
+    def _series_of(self, told: Sequence[bytes]) -> tuple[Series, bytes]:
         """The series, and what stands before a sample of it."""
-        check_size(labels)
+        labels = checked(told)
         key = _spelled(labels) + _SAMPLE
         series = self._known.find(key)
         if series is None:
@@ -169,9 +192,10 @@ class _Reading:
             self._known.add(key, series)
         return series, key
 
-    def _take_histogram(self, series: Series, key: bytes, message: HistogramMessage) -> None:
+    def _take_histogram(self, series: Series, key: bytes, body: bytes) -> None:
         try:
-            native = read_native(message)
+            check_histogram(body)
+            native = read_native(wire.Histogram.FromString(body))
         except BadHistogram as error:
             self._refusals.add(series.name, f"native histogram: {error}", at=self._at)
             return
@@ -193,8 +217,8 @@ class _Reading:
         )
 
     def _numbers(self) -> Numbers:
-        value, time_ms = read_samples(self._bodies, self._alike[1])
-        series, of = indexed([*self._alike[0], *self._series])
+        value, time_ms = read_samples(self._bodies, np.concatenate(self._alike_rows))
+        series, of = indexed(self._alike_series + self._series)
         time_ns = nanoseconds(time_ms)
         numbers = Numbers(series, of, time_ns, np.zeros(len(of), np.int64), value)
         is_end = is_stale(value)

@@ -8,6 +8,7 @@ and what is met again moves up. Threads share it; at worst one of them reads a s
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streamgauge.model.refusal import RefusalReason
@@ -35,17 +36,19 @@ class BadSeries(Exception):
         self.reason = reason
 
 
-def check_size(labels: list[bytes]) -> None:
-    """Whether so many labels, and so large ones, are taken.
+def checked(labels: Sequence[bytes]) -> list[bytes]:
+    """The labels, where so many and so large ones are taken.
 
     Raises:
         BadSeries: they are not.
     """
     if len(labels) > MAX_LABELS:
         raise BadSeries(f"{len(labels):,} labels; at most {MAX_LABELS} are taken")
-    size = sum(map(len, labels))
+    found = list(labels)
+    size = sum(map(len, found))
     if size > MAX_LABEL_BYTES:
         raise BadSeries(f"labels of {size:,} bytes; at most {MAX_LABEL_BYTES:,} are taken")
+    return found
 
 
 @dataclass(slots=True)

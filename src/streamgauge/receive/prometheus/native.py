@@ -19,6 +19,9 @@ from streamgauge.receive.prometheus.samples import STALE_BITS
 MAX_CELLS = 4_096
 """Of one histogram; Prometheus itself is usually told to keep 160."""
 
+MAX_BYTES = 65_536
+"""Of one histogram as it is sent."""
+
 _CUSTOM = -53
 _SCHEMAS = range(-4, 9)
 _GAUGE = 3
@@ -68,6 +71,16 @@ class Native:
     upper: list[float]
     weight: list[float]
     is_stale: bool = False
+
+
+def check_histogram(body: bytes) -> None:
+    """Whether one so large is read at all.
+
+    Raises:
+        BadHistogram: it is not.
+    """
+    if len(body) > MAX_BYTES:
+        raise BadHistogram(f"{len(body):,} bytes; at most {MAX_BYTES:,} are taken")
 
 
 def read_native(message: HistogramMessage) -> Native:

@@ -1,7 +1,8 @@
 """Remote write's protobuf messages, cut open only as far as each step needs.
 
 What is declared as `bytes` stays as it came: the library's own C code then checks and splits a body
-of 10,000 series in a millisecond, and what is inside is read only where it is not known yet.
+of 10,000 series in a millisecond, and what is inside is read only where it is not known yet, and
+not more of it than is taken.
 Importing this loads the protobuf library: the endpoint does so with the first body.
 
 Source: prometheus/prometheus, prompb/remote.proto and prompb/types.proto.
@@ -25,7 +26,7 @@ _PACKAGE = "streamgauge.remote_write"
 _MESSAGES: dict[str, tuple[tuple[str, int, int, int, str], ...]] = {
     "WriteRequest": (
         ("timeseries", 1, _BYTES, _MANY, ""),
-        ("metadata", 3, _KIND.TYPE_MESSAGE, _MANY, "Metadata"),
+        ("metadata", 3, _BYTES, _MANY, ""),
     ),
     "Metadata": (
         ("type", 1, _INT64, _ONE, ""),
@@ -36,7 +37,7 @@ _MESSAGES: dict[str, tuple[tuple[str, int, int, int, str], ...]] = {
         ("labels", 1, _BYTES, _MANY, ""),
         ("samples", 2, _BYTES, _MANY, ""),
         ("exemplars", 3, _BYTES, _MANY, ""),
-        ("histograms", 4, _KIND.TYPE_MESSAGE, _MANY, "Histogram"),
+        ("histograms", 4, _BYTES, _MANY, ""),
     ),
     "Label": (("name", 1, _BYTES, _ONE, ""), ("value", 2, _BYTES, _ONE, "")),
     "Sample": (("value", 1, _DOUBLE, _ONE, ""), ("timestamp", 2, _INT64, _ONE, "")),
@@ -81,8 +82,9 @@ def _classes() -> dict[str, Any]:
 _CLASSES = _classes()
 WriteRequest: Any = _CLASSES["WriteRequest"]
 TimeSeries: Any = _CLASSES["TimeSeries"]
+Metadata: Any = _CLASSES["Metadata"]
 Label: Any = _CLASSES["Label"]
 Sample: Any = _CLASSES["Sample"]
 Histogram: Any = _CLASSES["Histogram"]
 
-__all__ = ["DecodeError", "Histogram", "Label", "Sample", "TimeSeries", "WriteRequest"]
+__all__ = ["DecodeError", "Histogram", "Label", "Metadata", "Sample", "TimeSeries", "WriteRequest"]

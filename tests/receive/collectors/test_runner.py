@@ -15,7 +15,7 @@ from streamgauge.model.gatherer import AgeMethod, Fault, GathererState, QueueRea
 from streamgauge.receive.collectors.address import Address
 from streamgauge.receive.collectors.collector import CollectorSettings
 from streamgauge.receive.collectors.naming import Naming
-from streamgauge.receive.collectors.runner import Pause
+from streamgauge.receive.collectors.runner import MAX_QUEUES, Pause
 from streamgauge.testing.collecting import Bench, FakeCollector, bench_of
 
 NOW = 1_800_000_000.0
@@ -182,6 +182,15 @@ def test_what_cannot_be_kept_is_told_as_ours() -> None:
     health = polled([[BARE]], scene).health
     assert health.fault is Fault.OURS
     assert health.last_error == "what was read could not be kept: the journal is full"
+
+
+def test_more_queues_than_can_be_read_are_told() -> None:
+    many = [QueueReading(f"q{number}") for number in range(MAX_QUEUES + 1)]
+    bench = polled([many], once)
+    assert bench.health.last_error == (
+        "10001 queues can be seen, 10000 at most are read: choose by `include` or `exclude`"
+    )
+    assert bench.rows == []
 
 
 def test_a_stop_does_not_wait_for_what_hangs() -> None:

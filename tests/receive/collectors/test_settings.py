@@ -24,6 +24,8 @@ def loaded(tmp_path: Path, text: str) -> list[object]:
         ('kind = "rabbit"', "queue.1"),
         ('kind = "redis"\nurl = "http://me:s3cret@x:1"', "queue.1.url = "),
         ('kind = "redis"\nurl = "http://me:s3cret@x:1"', "redis://host:port or rediss://host:port"),
+        ('kind = "redis"\nurl = "redis://:s3cret@x:1/orders"', "the number of a database"),
+        ('kind = "redis"\nurl = "redis://:s3cret@x:99999"', "redis://host:port or"),
         ('kind = "redis"\nevery = 10', "queue.1.every = 10"),
         ('kind = "redis"\npasswort = "s3cret"', "did you mean `password`?"),
         ('kind = "redis"\npassword = "s3cret"\npassword_file = "/x"', "one of password and"),

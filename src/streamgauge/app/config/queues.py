@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -55,6 +55,14 @@ class Queue(Section):
         return {k: v for k, v in given.items() if k not in _SHARED | _CREDENTIALS}
 
 
+def _has_port(parts: SplitResult) -> bool:
+    """Whether it is left out, or a number that can be one."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
 class QueueWithAddress(Queue):
     """What is reached by a URL."""
 
@@ -73,7 +81,11 @@ class QueueWithAddress(Queue):
     def _names_scheme_and_host(cls, value: str) -> str:
         schemes = cls.schemes()
         parts = urlsplit(value)
-        if parts.scheme not in schemes or not parts.netloc.rpartition("@")[2]:
+        if (
+            parts.scheme not in schemes
+            or not parts.netloc.rpartition("@")[2]
+            or not _has_port(parts)
+        ):
             accepted = " or ".join(f"{scheme}://host:port" for scheme in schemes)
             raise ValueError(f"{accepted}; given {shown(value)}")
         return value
@@ -148,6 +160,14 @@ class QueueRedis(QueueWithAddress):
     def schemes(cls) -> tuple[str, ...]:
         """Which URLs are accepted."""
         return ("redis", "rediss")
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_database(cls, value: str) -> str:
+        path = urlsplit(value).path.strip("/")
+        if path and not (path.isascii() and path.isdigit()):
+            raise ValueError(f"the number of a database behind the host; given {path!r}")
+        return value
 
 
 class QueuePostgresql(QueueWithAddress):

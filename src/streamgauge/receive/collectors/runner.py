@@ -112,10 +112,9 @@ class CollectorRunner:
         settings, where = self._settings, self._settings.address.where
         before = self._pulse.health
         try:
-            readings = await within(
-                self._read(), settings.timeout_s, hangs(where, settings.timeout_s)
-            )
-            await asyncio.to_thread(self._keep, readings)
+            late = hangs(where, settings.timeout_s)
+            told = await within(self._read(), settings.timeout_s, late)
+            readings = await asyncio.to_thread(self._kept, told)
         except (Overloaded, StoreError) as error:
             self._intake.count_failure(error)
             self._pulse.failed(Fault.OURS, f"what was read could not be kept: {error}")
@@ -127,29 +126,32 @@ class CollectorRunner:
             self._pulse.succeeded(readings)
         self._tell(before.last_error if before.failed_in_a_row else "")
 
-    async def _read(self) -> list[QueueReading]:
+    async def _read(self) -> Sequence[QueueReading]:
         if self._collector is None:
             self._collector = await asyncio.to_thread(self._make, self._settings)
         if not self._is_open:
             await self._collector.open()
             self._is_open = True
-        readings = self._settings.naming.named(await self._collector.read())
-        if len(readings) > MAX_QUEUES:
+        return await self._collector.read()
+
+    def _kept(self, told: Sequence[QueueReading]) -> list[QueueReading]:
+        """Named, with their ages, and kept. Blocks: in a thread."""
+        named = self._settings.naming.named(told)
+        if len(named) > MAX_QUEUES:
             raise CollectorFault(
                 Fault.ANSWER,
-                f"{len(readings)} queues can be seen, {MAX_QUEUES} at most are read: "
+                f"{len(named)} queues can be seen, {MAX_QUEUES} at most are read: "
                 "choose by `include` or `exclude`",
             )
-        return self._ages.filled(readings, self._intake.gates.clock.now())
-
-    def _keep(self, readings: Sequence[QueueReading]) -> None:
-        """Blocks: in a thread."""
+        now, guard = self._intake.gates.clock.now(), self._intake.gates.guard
+        readings = self._ages.filled(named, now)
         good = [one for one in readings if not one.problem]
-        if not good:
-            return
-        parsed = parsed_of(good, self._intake.gates.clock.now())
-        guard = self._intake.gates.guard
-        self._intake.take(self._origin, b"", lambda admission: gated(parsed, guard, admission, 0))
+        if good:
+            parsed = parsed_of(good, now)
+            self._intake.take(
+                self._origin, b"", lambda admission: gated(parsed, guard, admission, 0)
+            )
+        return readings
 
     async def _close(self) -> None:
         collector, self._is_open = self._collector, False

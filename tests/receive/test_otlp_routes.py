@@ -236,6 +236,19 @@ def test_all_of_it_over_a_limit_is_429(sink: MemorySink) -> None:
     assert sink.row_count == 3
 
 
+def test_points_of_a_customer_over_its_limit_are_refused_and_the_others_kept(
+    sink: MemorySink,
+) -> None:
+    quotas = QuotaSettings(tenants={"acme": TenantLimits(lines_per_s=0.1)})
+    client = Client(sink, quotas=quotas)
+    client.send(request(NOW - 9, NOW - 8, NOW - 7))
+    both = request(NOW, NOW - 1) + request(NOW, tenant="globex")
+    partial = Answer.FromString(client.send(both).content).partial_success
+    assert partial.rejected_data_points == 2
+    assert "acme is over its limit" in partial.error_message
+    assert sink.bodies[-1].batch.points["tags"].to_pylist() == ["tenant=globex"]
+
+
 @pytest.mark.parametrize("path", ["/v1/traces", "/v1/logs"])
 def test_other_signals_are_told_where_they_are(sink: MemorySink, path: str) -> None:
     got = Client(sink).send(b"", path=path)

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -57,6 +58,8 @@ class Service:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    leaves: Path | None = None
+    """A folder that nobody else removes."""
 
     def start(self) -> Service:
         """Start it, and wait until its port answers."""
@@ -95,6 +98,8 @@ def running(service: Service) -> Iterator[Service]:
         yield service.start()
     finally:
         service.kill()
+        if service.leaves:
+            shutil.rmtree(service.leaves, ignore_errors=True)
 
 
 def redis(folder: Path, *arguments: str) -> Service:
@@ -117,22 +122,21 @@ def postgresql(folder: Path) -> Service:
     """PostgreSQL; user `postgres` without a password, others by theirs. It never runs as root."""
     place = "usr/lib/postgresql/*/bin"
     initdb, server = program("initdb", f"{place}/initdb"), program("postgres", f"{place}/postgres")
-    folder.mkdir(parents=True, exist_ok=True)
     become: list[str] = []
+    # Beside pytest's folders: those are its user's alone, and made so again by every other run.
+    home = Path(tempfile.mkdtemp(prefix="streamgauge-postgresql-"))
     if os.getuid() == 0:
         become = [program("setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_uid == os.getuid() and parent.is_relative_to("/tmp/pytest-of-root"):
-                parent.chmod(parent.stat().st_mode | 0o011)
-        shutil.chown(folder, "postgres")
-    data = folder / "data"
+        shutil.chown(home, "postgres")
+    data = home / "data"
     make = [*become, initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync"]
     subprocess.run(make, check=True, capture_output=True)
     rules = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
     (data / "pg_hba.conf").write_text(rules)
     port = free_port()
     flags = ["-h", "127.0.0.1", "-p", str(port), "-k", str(data), "-F"]
-    return Service("postgresql", port, [*become, server, "-D", str(data), *flags], folder)
+    command = [*become, server, "-D", str(data), *flags]
+    return Service("postgresql", port, command, folder, leaves=home)
 
 
 @dataclass

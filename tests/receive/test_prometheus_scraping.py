@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.errors import Overloaded
@@ -19,7 +27,7 @@ from streamgauge.receive.collectors.address import Address
 from streamgauge.receive.collectors.health import GathererRegistry
 from streamgauge.receive.meaning.metering import Metering
 from streamgauge.receive.prometheus.scraper import Scraper, next_scrape
-from streamgauge.receive.prometheus.target import TargetSettings
+from streamgauge.receive.prometheus.target import TargetSettings, Tls
 from streamgauge.testing.process import free_port
 from streamgauge.testing.receiving import MemorySink, workshop_of
 
@@ -239,6 +247,56 @@ def test_a_token_file_that_is_missing_is_named() -> None:
 def test_user_and_password_are_sent_by_basic_authentication() -> None:
     bench = scraped(Bench(shows("a 1\n"), {"credentials": {"username": "ann", "password": "p:w"}}))
     assert "authorization: basic yw5uonA6dw==".lower() in bench.requests[0].lower()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificate and key of 127.0.0.1 in one file, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "target")])
+    now = datetime.now(UTC)
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(hours=1))
+    builder = builder.not_valid_after(now + timedelta(days=1))
+    signed = builder.add_extension(alternative, critical=False).sign(key, hashes.SHA256())
+    file = tmp_path_factory.mktemp("tls") / "target.pem"
+    file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + signed.public_bytes(Encoding.PEM)
+    )
+    return file
+
+
+@pytest.mark.parametrize(
+    ("trusts", "verifies", "is_up"),
+    [(True, True, 1.0), (False, True, 0.0), (False, False, 1.0)],
+    ids=["its signer is trusted", "its signer is not known", "whoever it is"],
+)
+def test_a_target_by_https(certificate: Path, trusts: bool, verifies: bool, is_up: float) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    tls = Tls(ca_file=str(certificate) if trusts else "", is_verified=verifies)
+    bench = Bench(shows("a 1\n"), {"tls": tls})
+
+    async def go() -> None:
+        server = await asyncio.start_server(bench._serve, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            scraper = bench.scraper(f"https://127.0.0.1:{port}/metrics")
+            await scraper.scrape()
+            await scraper._target.close()
+
+    asyncio.run(go())
+    assert bench.values()[0]["up"] == is_up
+    assert is_up or "TLS" in bench.health.last_error
+
+
+def test_a_certificate_that_is_missing_is_named() -> None:
+    bench = Bench(_hang, {"tls": Tls(ca_file="/nowhere/ca.pem")})
+    asyncio.run(bench.scraper("https://127.0.0.1:1/metrics").scrape())
+    assert bench.health.fault is Fault.CREDENTIALS
+    assert "ca_file" in bench.health.last_error
 
 
 def test_it_ends_at_once_also_while_a_target_hangs() -> None:

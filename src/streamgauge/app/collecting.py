@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from streamgauge.alert.rule_findings import subject_of, unseen
 from streamgauge.app.config import QueueSettings
+from streamgauge.app.config.cloudqueues import QueuePubsub, QueueSqs
 from streamgauge.app.config.queues import QueueWithAddress
 from streamgauge.app.configuration import Configuration
 from streamgauge.detect.uncollected import SUBJECT, uncollected, uncollected_key
@@ -50,6 +51,8 @@ def collector_settings(queue: QueueSettings) -> CollectorSettings:
             password_file=queue.password_file,
             password_variable=queue.password_variable,
         )
+    elif isinstance(queue, QueueSqs | QueuePubsub):
+        address = Address(url=queue.shown)
     return CollectorSettings(
         kind=queue.kind,
         name=queue.name or queue.kind,

@@ -71,3 +71,12 @@ def test_nats(nats_server: Service) -> None:
     asyncio.run(fill())
     rows = seen(example("NATS JetStream", {"4222": nats_server.port}), "EVENTS/ga4")
     assert (rows["EVENTS/ga4"]["integration"], rows["EVENTS/ga4"]["backlog"]) == ("ga4", 1)
+
+
+@pytest.mark.parametrize(("title", "kind"), [("Kafka", "kafka"), ("Amazon SQS", "sqs")])
+def test_the_clouds_examples_are_accepted(title: str, kind: str) -> None:
+    assert example(title, {}).health.kind == kind
+
+
+def test_the_example_of_pubsub_is_accepted() -> None:
+    assert example("Google Pub/Sub", {}).health.address == "Pub/Sub of project acme-prod"

@@ -19,7 +19,7 @@ from streamgauge.app.config.judging import (
 )
 from streamgauge.app.config.map import Derive, MapSettings
 from streamgauge.app.config.otlp import Otlp
-from streamgauge.app.config.queues import QUEUES, QueueSettings
+from streamgauge.app.config.queuekinds import QUEUES, QueueSettings
 from streamgauge.app.config.redact import Redact
 from streamgauge.app.config.scrape import Scrape
 from streamgauge.app.config.section import Section

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -184,10 +184,3 @@ class QueuePostgresql(QueueWithAddress):
     def schemes(cls) -> tuple[str, ...]:
         """Which URLs are accepted."""
         return ("postgresql", "postgres")
-
-
-QueueSettings = Annotated[
-    QueueRabbitmq | QueueNats | QueueRedis | QueuePostgresql, Field(discriminator="kind")
-]
-QUEUES: tuple[type[Queue], ...] = (QueueRabbitmq, QueueNats, QueueRedis, QueuePostgresql)
-"""One for each kind."""

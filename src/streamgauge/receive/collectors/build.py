@@ -13,6 +13,9 @@ MODULES: dict[str, str] = {
     "nats": f"{_HERE}.nats",
     "redis": f"{_HERE}.redis",
     "postgresql": f"{_HERE}.postgresql",
+    "kafka": f"{_HERE}.kafka",
+    "sqs": f"{_HERE}.sqs",
+    "pubsub": f"{_HERE}.pubsub",
 }
 """Each has `make(settings) -> Collector`."""
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from bench.parse import Stages
 from bench.report import table
-from bench.shape import LINES_PER_BODY, make_series
+from bench.shape import LINES_PER_BODY, SPAN_S, make_series
 from streamgauge.model.batch import Parsed
 from streamgauge.receive.influx import parse
 from streamgauge.receive.messages.decoding import decode
@@ -33,8 +33,8 @@ from streamgauge.store.thinning import thin
 
 STAGES = ("received", "processed", "delivered")
 FAILED_SHARE = 0.02
-SPAN_S = 3000
-"""Event time of the load: within one hour."""
+TABLES = ("hops", "hops_kept", "error_minute", "error_samples", "last_seen", "seen_minute")
+"""Emptied before each turn, with `messages` and its sums: no turn merges the rows of the former."""
 GOAL = 0.5
 """Hops a second beside the same rows as line protocol, at least."""
 FORMS = ("line protocol", "hops")
@@ -66,8 +66,9 @@ def hops_text(line_count: int, rounds: int) -> str:
                 for form in FORMS if number % 2 == 0 else reversed(FORMS):
                     stages[form].rounds.append({})
                     _take(engine, stages[form], load, form, f"{number}-{form}")
-                thinned.rounds.append({})
-                sizes = _thin(engine, thinned, load)
+                    if form == "hops":
+                        thinned.rounds.append({})
+                        sizes = _thin(engine, thinned, load)
     return _as_markdown(stages, thinned, line_count, sizes)
 
 
@@ -124,6 +125,8 @@ def _by_hop(body: bytes, now_ns: int) -> Parsed:
 
 
 def _take(engine: Engine, stages: Stages, load: HopLoad, form: str, token: str) -> None:
+    for name in (*TABLES, "messages", "minute", "platform_minute"):
+        engine.command(f"TRUNCATE TABLE {name}")
     now_s, bodies = time.time(), load.bodies[form]
     read: Read = _by_hop if form == "hops" else _by_line
     with stages.timed("decode"):
@@ -145,7 +148,6 @@ def _take(engine: Engine, stages: Stages, load: HopLoad, form: str, token: str) 
 def _thin(engine: Engine, stages: Stages, load: HopLoad) -> dict[str, float]:
     """Bytes a hop, before and after."""
     engine.command("OPTIMIZE TABLE hops FINAL")
-    engine.command("TRUNCATE TABLE hops_kept")
     before = _bytes_a_row(engine, "hops")
     room = KEPT_SHARE * before * _count(engine, "hops")
     settings = JourneySettings(whole_s=0, retention_s=24 * 3600, disk_bytes=int(room * 24 / 7))

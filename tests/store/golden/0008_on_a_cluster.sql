@@ -4,7 +4,7 @@ ALTER TABLE `sg`.`messages` ON CLUSTER `gauges` ADD COLUMN IF NOT EXISTS weight 
 
 CREATE TABLE IF NOT EXISTS `sg_local`.`hops` ON CLUSTER `gauges` (
     hour        Int64 CODEC(Delta, ZSTD),
-    id          String CODEC(ZSTD),
+    id          String CODEC(LZ4),
     time_ns     Int64 CODEC(Delta, ZSTD),
     seq         Int64 CODEC(Delta, ZSTD),
     tenant      LowCardinality(String),
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS `sg_local`.`hops` ON CLUSTER `gauges` (
     bytes       UInt64 CODEC(T64, ZSTD),
     error       Nullable(String) CODEC(ZSTD),
     INDEX by_id id TYPE bloom_filter(0.025) GRANULARITY 1
-) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sg/hops-3775cbd93a37', '{replica}')
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/sg/hops-074ecb3735f8', '{replica}')
 PARTITION BY hour
 ORDER BY intDiv(time_ns, 60000000000)
 SETTINGS min_bytes_for_wide_part = 134217728,

@@ -4,12 +4,12 @@ ALTER TABLE messages ADD COLUMN IF NOT EXISTS weight UInt64 DEFAULT 0 CODEC(T64,
 
 -- What messages went through, all of it for a short while: one row a hop. `hour` is that of its time
 -- stamp (a day before it came, where that is older), and whole hours leave at once. `seq` is each hop's
--- own number, so that a copy is known as such. Hops lie as they came: sorted by id they took a third more
--- disk, and merging them four times as long; the filter finds those of one message.
+-- own number, so that a copy is known as such. Hops lie as they came: sorted by id, merging them took four
+-- times as long; the filter finds those of one message.
 CREATE TABLE IF NOT EXISTS hops
 (
     hour        Int64 CODEC(Delta, ZSTD),
-    id          String CODEC(ZSTD),
+    id          String CODEC(LZ4),
     time_ns     Int64 CODEC(Delta, ZSTD),
     seq         Int64 CODEC(Delta, ZSTD),
     tenant      LowCardinality(String),

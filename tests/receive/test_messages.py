@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
+from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -223,6 +227,17 @@ def test_invalid_utf_8_costs_only_its_line() -> None:
 def test_a_body_without_lines_is_nothing(body: bytes) -> None:
     parsed = raw(body)
     assert (parsed.line_count, parsed.batch.row_count) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "squeeze",
+    [gzip.compress, zlib.compress, pa.Codec("zstd").compress],
+    ids=["gzip", "zlib", "zstd"],
+)
+def test_what_is_not_said_to_be_compressed_is_not_unpacked(squeeze: Callable[[bytes], Any]) -> None:
+    parsed = raw(bytes(squeeze(b'{"id":"a"}')))
+    assert hops(parsed) == []
+    assert parsed.line_count == parsed.rejected_count > 0
 
 
 @pytest.mark.parametrize("body", [b'\xef\xbb\xbf{"id":"a"}', b'{"id":"a"}\r\n', b'\t{"id":"a"} \n'])

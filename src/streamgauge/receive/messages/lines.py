@@ -120,6 +120,8 @@ def _schemas(keys: tuple[str, ...], numbers: tuple[str, ...]) -> tuple[pl.Schema
 
 def _read(body: bytes, schema: pl.Schema) -> pl.DataFrame | None:
     """The body as a frame; None where a line of it cannot be read."""
+    if body[:1] != b"{":
+        body = b"\n" + body  # else what begins like gzip, zlib or zstd would be unpacked
     try:
         return pl.read_ndjson(io.BytesIO(body), schema=schema)
     except PolarsError:

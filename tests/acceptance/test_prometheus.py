@@ -49,7 +49,7 @@ class World:
     def await_counts(self, expected: int) -> None:
         eventually(
             lambda: self.counts() == [expected] * len(WAYS) or None,
-            within_s=60,
+            within_s=90,
             every_s=0.3,
             what=f"{expected} messages by both ways (last: {self.counts()})",
         )
@@ -59,7 +59,7 @@ class World:
         self.exporter.backlog.labels("q").set(value)
         eventually(
             lambda: [self.overview(way)["queue"]["backlog"] for way in WAYS] == [value] * 2,
-            within_s=60,
+            within_s=90,
             every_s=0.3,
             what="the router's figures by both ways",
         )
@@ -77,6 +77,8 @@ scrape_configs:
     static_configs: [{{targets: ["127.0.0.1:{exporter.port}"], labels: {{pipeline: written}}}}]
 {written}
     queue_config: {{batch_send_deadline: 500ms, max_backoff: 1s}}
+    metadata_config: {{send_interval: 1s}}
+    send_exemplars: true
 """
     scraped = documented("toml").replace("127.0.0.1:9090", f"127.0.0.1:{exporter.port}")
     scraped = scraped.replace("15s", "1s").replace("events", "scraped")

@@ -102,7 +102,11 @@ def test_what_is_seen_what_is_unknown_and_what_is_seen_again(
         )
         closed = process.client.get(f"/api/v1/incidents/{opened['redis']['id']}").json()
         assert closed["timeline"][-1]["reason"].startswith("it is read again since"), closed
-        assert queue_figures(process, gone_at)["backlog"] == 3
+        eventually(
+            lambda: queue_figures(process, gone_at)["backlog"] == 3,
+            within_s=30,
+            what="what waits now",
+        )
         client.close()
         again.close()
     assert "s3cret" not in process.stderr + process.stdout

@@ -11,6 +11,7 @@ from streamgauge.app.configuration import load as load_configuration
 from streamgauge.app.replay import decide, load
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.views import Filters
+from streamgauge.model.words import Kind
 from streamgauge.store import Store, StoreSettings
 
 pytestmark = pytest.mark.chdb
@@ -52,3 +53,29 @@ def days_of(store: Store, table: str, unit: int) -> int:
     column = "time_ns" if table == "messages" else table
     sql = f"SELECT uniqExact(intDiv({column}, {unit})) AS n FROM {table}"
     return int(store._engine.query(sql).column("n")[0].as_py())
+
+
+def through_routers(dies_at: int, minutes: int) -> Iterator[str]:
+    """Twelve customers on three routers; one router stops, and its customers with it."""
+    for minute in range(START, START + minutes):
+        for number in range(12):
+            router = number % 3
+            if router != 1 or minute < START + dies_at:
+                tags = f"tenant=t{number:02d},stage=delivered,host=eu-{router}"
+                yield f"messages,{tags} count=2i {minute * 60 + number}000000000\n"
+
+
+def test_a_router_that_stops_in_the_history_is_one_incident(tmp_path: Path) -> None:
+    file = tmp_path / "history.lp"
+    file.write_text("".join(through_routers(dies_at=900, minutes=930)))
+    clock, folder = SimulatedClock(), tmp_path / "data"
+    store = Store(f"chdb://{folder}/store", folder, clock, StoreSettings())
+    store.open()
+    try:
+        loaded = load([file], store)
+        (found,) = decide(store, clock, load_configuration(None, {}), loaded)
+    finally:
+        store.close()
+    assert (found.kind, found.key) == (Kind.BLIND, "blind/*/*/*/*/eu-1")
+    assert set(found.affected) == {"t01", "t04", "t07", "t10"}
+    assert found.since == 60.0 * (START + 899) + 10

@@ -245,6 +245,10 @@ STEPS: list[tuple[dict[str, str], Callable[[SiteWithExpectations], bool]]] = [
     ({"action": "expect"}, lambda site: not retired(site)),
     ({"action": "save", "source": "ios", "calendar": "daily 08:00-09:00"},
      lambda site: site.expected.said[Scope("acme", "ios")].calendar == "daily 08:00-09:00"),
+    ({"action": "save", "source": "ios", "expected_within": "2h", "calendar": ""},
+     lambda site: site.expected.said[Scope("acme", "ios")].calendar == "daily 08:00-09:00"),
+    ({"action": "save", "source": "ios", "calendar": "-"},
+     lambda site: site.expected.said[Scope("acme", "ios")].calendar is None),
     ({"action": "forget", "source": "ios"}, lambda site: [*site.expected.said] == [Scope("acme")]),
     ({"action": "offboard"}, retired),
 ]  # fmt: skip
@@ -299,3 +303,13 @@ def test_the_page_of_all_expectations_shows_what_needs_a_look_first(
     rows = site.page("/expectations").cssselect("tbody tr")
     assert [row.cssselect("th")[0].text_content() for row in rows] == ["zz<script>", "acme", "back"]
     assert rows[0].cssselect(".pill")[0].text_content().strip() == "Never spoke"
+
+
+def test_the_list_of_customers_shows_who_is_paused_and_who_left(
+    site: SiteWithExpectations,
+) -> None:
+    put(site, {"tenant": "acme", "paused_until": "2h"}, {"tenant": "beta", "retired": True})
+    rows = site.page("/customers").cssselect("tbody tr")
+    signs = {row.cssselect("a")[0].text_content(): row.cssselect(".pill") for row in rows}
+    told = {name: pills[0].text_content().strip() for name, pills in signs.items()}
+    assert told == {"acme": "Paused", "beta": "Retired"}

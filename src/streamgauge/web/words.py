@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from streamgauge.model.expected import FlowState
 from streamgauge.model.incident import Incident
 from streamgauge.model.words import Health, IncidentState, Kind, Outcome, Severity, Suspected
 
@@ -26,6 +27,12 @@ NOT_READY = Sign("Not ready", "bad", "alert")
 NEEDS_A_LOOK = Sign("Needs a look", "warn", "info")
 QUIET = Sign("Quiet", "muted", "pause")
 """No message of late, and nothing is open about it."""
+
+EXCUSED: dict[FlowState | None, Sign] = {
+    FlowState.PAUSED: Sign("Paused", "muted", "pause"),
+    FlowState.RETIRED: Sign("Retired", "muted", "cross"),
+}
+"""Nothing is expected of it, so it is neither well nor quiet."""
 
 SEVERITY: dict[Severity, Sign] = {
     Severity.P1: Sign("P1 critical", "bad", "cross"),

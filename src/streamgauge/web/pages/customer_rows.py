@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from streamgauge.model.expected import ExpectedFlow
 from streamgauge.model.incident import Incident
 from streamgauge.model.views import FlowRow
 from streamgauge.model.words import Health
@@ -35,7 +37,10 @@ class CustomerRow:
 
 
 def rows_by_trouble(
-    flows: Sequence[FlowRow], incidents: Sequence[Incident], now_s: float
+    flows: Sequence[FlowRow],
+    incidents: Sequence[Incident],
+    now_s: float,
+    said: Mapping[str, ExpectedFlow] = MappingProxyType({}),
 ) -> list[CustomerRow]:
     """One row a customer, the one in most trouble first.
 
@@ -47,11 +52,19 @@ def rows_by_trouble(
         flows: one a customer.
         incidents: the open ones.
         now_s: epoch seconds.
+        said: by customer, what was said of all its flows.
     """
     theirs = by_tenant(incidents)
     is_blind = any(is_all_blind(incident) for incident in incidents)
     rows = [row_of(flow, theirs.get(flow.labels["tenant"], ()), is_blind, now_s) for flow in flows]
+    rows = [_as_expected(row, said.get(row.tenant), now_s) for row in rows]
     return sorted(rows, key=lambda row: row.rank)
+
+
+def _as_expected(row: CustomerRow, said: ExpectedFlow | None, now_s: float) -> CustomerRow:
+    """One that is paused or retired is that, where nothing is open about it."""
+    state = said.state(row.flow.last_seen_at, now_s) if said and not row.why else None
+    return replace(row, sign=words.EXCUSED[state]) if state in words.EXCUSED else row
 
 
 def by_tenant(incidents: Iterable[Incident]) -> dict[str, list[Incident]]:

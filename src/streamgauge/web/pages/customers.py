@@ -33,11 +33,15 @@ def customers_page(sources: Sources) -> Page:
     async def page(request: Request) -> Response:
         now_s = sources.clock.now()
         number = page_number(request)
-        flows, incidents = await asyncio.gather(
+        flows, incidents, said = await asyncio.gather(
             ask_flows(sources, hour_to(now_s), ["tenant"], "error_ratio", MAX_CUSTOMERS, EVERYONE),
             ask_open(sources, now_s),
+            in_thread(sources.expected.list_flows),
         )
-        rows = rows_by_trouble(flows, incidents, now_s)
+        whole = {
+            one.scope.tenant or "": one for one in said if one.scope == Scope(one.scope.tenant)
+        }
+        rows = rows_by_trouble(flows, incidents, now_s, whole)
         first = (number - 1) * PAGE_SIZE
         context = {
             "now": now_s,

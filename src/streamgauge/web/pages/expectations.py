@@ -36,8 +36,8 @@ STATE: dict[FlowState, Sign] = {
     FlowState.SEEN: Sign("Expected", "good", "check"),
     FlowState.DECLARED: Sign("Awaited", "info", "clock"),
     FlowState.OVERDUE: Sign("Never spoke", "warn", "alert"),
-    FlowState.PAUSED: Sign("Paused", "muted", "pause"),
-    FlowState.RETIRED: Sign("Retired", "muted", "cross"),
+    FlowState.PAUSED: words.EXCUSED[FlowState.PAUSED],
+    FlowState.RETIRED: words.EXCUSED[FlowState.RETIRED],
     FlowState.RETURNED: Sign("Sends again", "warn", "info"),
     FlowState.UNKNOWN: Sign("Unknown", "muted", "question"),
 }
@@ -49,6 +49,8 @@ ROUTER: dict[RouterState, Sign] = {
 }
 FIELDS = ("source", "integration", "pipeline")
 SAID = ("expected_within", "first_message_by", "calendar", "paused_until")
+CLEARS = "-"
+"""In a field: take away what was said."""
 ACTIONS: dict[str, dict[str, object]] = {
     "retire": {"retired": True},
     "expect": {"retired": False},
@@ -152,7 +154,8 @@ async def carry_out(sources: Sources, request: Request, tenant: str, form: dict[
     item: dict[str, object] = {"tenant": tenant}
     item |= {name: form[name] for name in FIELDS if form.get(name)}
     if action == "save":
-        item |= {name: form[name].strip() or None for name in SAID if name in form}
+        given = {name: form[name].strip() for name in SAID if form.get(name, "").strip()}
+        item |= {name: None if text == CLEARS else text for name, text in given.items()}
     edit = read_item(item | ACTIONS[action], sources.clock.now())
     await in_thread(partial(sources.expected.apply, [edit], actor))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from streamgauge.app.config.scrape import Scrape
 from streamgauge.app.configuration import Configuration
 from streamgauge.receive.collectors.address import Address
 from streamgauge.receive.collectors.health import GathererRegistry
 from streamgauge.receive.meaning.metering import Metering
-from streamgauge.receive.prometheus.scraper import Scraper
+from streamgauge.receive.prometheus.scraper import READERS, Scraper
 from streamgauge.receive.prometheus.target import TargetSettings, Tls
 
 
@@ -16,11 +18,12 @@ def scrapers(
 ) -> list[Scraper]:
     """One for each `[[scrape]]`."""
     found = []
+    turns = asyncio.Semaphore(READERS)
     for scrape in configuration.scrape:
         settings = target_settings(scrape)
         name = scrape.name or settings.instance
         pulse = registry.add(name, "scrape", settings.address.shown, settings.every_s)
-        found.append(Scraper(settings, metering, pulse))
+        found.append(Scraper(settings, metering, pulse, turns))
     return found
 
 

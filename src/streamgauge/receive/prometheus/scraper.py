@@ -29,6 +29,9 @@ from streamgauge.receive.prometheus.target import Target, TargetSettings
 
 log = structlog.get_logger()
 
+READERS = 2
+"""Scrapes that are read or kept at the same time."""
+
 
 def next_scrape(now: float, every_s: float, target: str) -> float:
     """When a target is due: at the same phase of every interval, also after a restart.
@@ -45,14 +48,23 @@ def next_scrape(now: float, every_s: float, target: str) -> float:
 class Scraper:
     """A gatherer: `app.gathering` runs it."""
 
-    def __init__(self, settings: TargetSettings, metering: Metering, pulse: Pulse) -> None:
+    def __init__(
+        self,
+        settings: TargetSettings,
+        metering: Metering,
+        pulse: Pulse,
+        turns: asyncio.Semaphore | None = None,
+    ) -> None:
         """Nothing is connected before `run`.
 
         Args:
             settings: of the target.
             metering: keeps what is read; the clock of its gates stamps it.
             pulse: is told how each scrape went.
+            turns: shared by all scrapers: so many of them read or keep at once, in threads that
+                others need too.
         """
+        self._turns = turns or asyncio.Semaphore(READERS)
         self.name = pulse.health.name
         self._settings, self._metering, self._pulse = settings, metering, pulse
         self._clock = metering.intake.gates.clock
@@ -89,14 +101,14 @@ class Scraper:
         try:
             late = hangs(where, settings.timeout_s)
             text, kind = await within(self._target.fetch(), settings.timeout_s, late)
-            await asyncio.to_thread(self._take, text, kind, at_ns)
+            async with self._turns:
+                await asyncio.to_thread(self._take, text, kind, at_ns)
         except (Overloaded, StoreError) as error:
             self._metering.intake.count_failure(error)
             self._pulse.failed(Fault.OURS, f"what was scraped could not be kept: {error}")
         except Exception as error:  # one catch a turn: the next one tries again
             fault = _fault(error, settings.address.shown, where)
             self._pulse.failed(fault.fault, settings.address.scrub(str(fault)))
-            await self._target.close()
             await self._fail(at_ns)
         else:
             self._pulse.succeeded()
@@ -111,11 +123,17 @@ class Scraper:
         self._keep(replace(shown, numbers=good), at_ns, text.encode(), refusals, is_up=True)
 
     async def _fail(self, at_ns: int) -> None:
+        """The target is down: nothing that it would have said is known."""
         keep = partial(self._keep, Shown(Numbers()), at_ns, b"", Refusals(), is_up=False)
         try:
-            await asyncio.to_thread(keep)
+            await self._target.close()
+            async with self._turns:
+                await asyncio.to_thread(keep)
         except (Overloaded, StoreError) as error:
             self._metering.intake.count_failure(error)
+        except Exception as error:  # the next scrape must come whatever this one met
+            why = f"{type(error).__name__}: {error}"
+            log.error("`up` could not be kept", target=self.name, reason=why)  # noqa: TRY400
 
     def _keep(
         self, shown: Shown, at_ns: int, body: bytes, refusals: Refusals, *, is_up: bool

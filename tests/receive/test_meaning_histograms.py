@@ -324,9 +324,10 @@ def test_which_value_stands_for_a_cell(cell: tuple[float, float], value: float) 
 
 
 def test_the_sum_tells_how_far_the_last_cell_reaches() -> None:
-    lower, upper = np.array([1.0, 4.0]), np.array([4.0, INF])
-    assert middles_by_sum(lower, upper, np.array([2.0, 3.0]), 34.0).tolist() == [2.0, 10.0]
-    assert middles_by_sum(lower, upper, np.array([2.0, 3.0]), 1.0).tolist() == [2.0, 4.0]
+    lower, upper = np.array([1.0, 4.0] * 3), np.array([4.0, INF] * 3)
+    weight, starts = np.array([2.0, 3.0] * 3), np.array([0, 2, 4])
+    values = middles_by_sum(lower, upper, weight, starts, np.array([34.0, 1.0, math.nan]))
+    assert values.tolist() == [2, 10, 2, 4, 2, 4]
 
 
 def test_a_histogram_of_others_becomes_points() -> None:

@@ -23,11 +23,23 @@ def middles(lower: Floats, upper: Floats) -> Floats:
     return np.where(np.isfinite(high), middle, low)
 
 
-def middles_by_sum(lower: Floats, upper: Floats, weight: Floats, total: float) -> Floats:
-    """The same, the last cell's value as the sum of all leaves it, if that can be."""
+def middles_by_sum(
+    lower: Floats, upper: Floats, weight: Floats, starts: NDArray[np.int64], total: Floats
+) -> Floats:
+    """The same for many histograms, their last cells' values as the sums leave them.
+
+    Args:
+        lower: [n_cells] of all of them, side by side.
+        upper: [n_cells]
+        weight: [n_cells]
+        starts: [n_histograms] where the cells of each begin; it has at least one.
+        total: [n_histograms] sum of their values; NaN: not told.
+    """
     values = middles(lower, upper)
-    if not np.isfinite(total) or not len(upper) or np.isfinite(upper[-1]) or weight[-1] <= 0:
-        return values
-    rest = (total - float(weight[:-1] @ values[:-1])) / weight[-1]
-    values[-1] = min(max(rest, values[-1]), values[-1] * MOST_OF_LAST)
+    last = np.append(starts[1:], len(upper)) - 1
+    is_open = np.isinf(upper[last]) & (weight[last] > 0) & np.isfinite(total)
+    others = np.add.reduceat(weight * values, starts) - weight[last] * values[last]
+    rest = np.where(is_open, total - others, 0.0) / np.where(is_open, weight[last], 1.0)
+    least = values[last]
+    values[last] = np.where(is_open, np.clip(rest, least, least * MOST_OF_LAST), least)
     return values

@@ -27,6 +27,7 @@ class Gathered:
     shapes: list[Ints] = field(default_factory=list)
     """[n_rows] number of the histogram in `keys`, or -1."""
     keys: list[int] = field(default_factory=list)
+    _cells: list[tuple[int, Shape, Floats, int, bool]] = field(default_factory=list)
 
     def add_counts(
         self, is_bytes: NDArray[np.bool_], samples: Samples, by: Floats, slots: Ints
@@ -59,23 +60,38 @@ class Gathered:
 
     def add_cells(self, row: int, shape: Shape, by: Floats, key: int, *, is_wait: bool) -> None:
         """What a histogram adds."""
+        if len(by):
+            self._cells.append((row, shape, by, key, is_wait))
+
+    def flush(self) -> None:
+        """Make rows of the histograms that were added."""
+        told, self._cells = self._cells, []
+        if not told:
+            return
+        sizes = np.array([len(by) for _, _, by, _, _ in told])
+        starts = np.cumsum(sizes) - sizes
+        by = np.concatenate([by for _, _, by, _, _ in told])
+        lower = np.concatenate([shape.lower for _, shape, _, _, _ in told])
+        upper = np.concatenate([shape.upper for _, shape, _, _, _ in told])
+        total = np.array([shape.sum for _, shape, _, _, _ in told])
+        values = middles_by_sum(lower, upper, by, starts, total)
         full = np.flatnonzero(by > 0)
-        values = middles_by_sum(shape.lower[full], shape.upper[full], by[full], shape.sum)
-        size = len(full)
-        none = np.full(size, np.nan)
+        of = np.repeat(np.arange(len(told)), sizes)[full]
+        waits = np.array([is_wait for *_, is_wait in told])[of]
+        seconds = values[full]
         self.parts.append(
             Counted(
-                np.full(size, row, np.int32),
-                np.full(size, shape.time_ns, np.int64),
+                np.array([row for row, *_ in told], np.int32)[of],
+                np.array([shape.time_ns for _, shape, *_ in told], np.int64)[of],
                 np.rint(by[full]),
-                np.zeros(size),
-                none if is_wait else values,
-                values if is_wait else none,
+                np.zeros(len(full)),
+                np.where(waits, np.nan, seconds),
+                np.where(waits, seconds, np.nan),
             )
         )
-        self.keys.append(key)
-        self.slots.append(np.full(size, NOBODY))
-        self.shapes.append(np.full(size, len(self.keys) - 1))
+        self.slots.append(np.full(len(full), NOBODY))
+        self.shapes.append(of + len(self.keys))
+        self.keys.extend(key for _, _, _, key, _ in told)
 
     def add_levels(self, level: Leveled) -> None:
         """What classic histograms add."""
@@ -103,6 +119,7 @@ class Gathered:
 
     def counted(self) -> Counted:
         """All of it."""
+        self.flush()
         return Counted(
             np.concatenate([np.zeros(0, np.int32), *(one.rows for one in self.parts)]),
             np.concatenate([np.zeros(0, np.int64), *(one.time_ns for one in self.parts)]),

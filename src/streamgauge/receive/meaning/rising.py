@@ -139,20 +139,22 @@ class Rising:
     def add_histograms(self, shaped: Shaped) -> None:
         """Histograms as OTLP has them."""
         form = self._shelf.at["form"][shaped.rows]
-        order = np.argsort([one.time_ns for one in shaped.shapes], kind="stable")
+        times = np.array([one.time_ns for one in shaped.shapes], np.int64)
+        has_start = (shaped.start_ns > 0) & (shaped.start_ns < times)
+        starts = np.where(has_start, shaped.start_ns, 0)
+        keys = mixed(self._shelf.at["identity"][shaped.rows], starts).tolist()
+        order = np.argsort(times, kind="stable")
         for place in order.tolist():
             row, shape = int(shaped.rows[place]), shaped.shapes[place]
             if form[place] == Form.DELTA:
                 self._add(row, shape, shape.weight, NOBODY)
             else:
-                self._add_cumulative(row, shape, int(shaped.start_ns[place]))
+                self._add_cumulative(row, shape, keys[place], int(starts[place]))
 
-    def _add_cumulative(self, row: int, shape: Shape, start_ns: int) -> None:
-        identity = self._shelf.at["identity"][row : row + 1]
-        has_start = 0 < start_ns < shape.time_ns
-        key = int(mixed(identity, np.array([start_ns if has_start else 0]))[0])
+    def _add_cumulative(self, row: int, shape: Shape, key: int, start_ns: int) -> None:
         is_full = False
-        if has_start and self._find_shape(key) is None:
+        if start_ns and self._find_shape(key) is None:
+            identity = self._shelf.at["identity"][row : row + 1]
             seen_ns = self._first_seen(identity, np.array([shape.time_ns]))[0]
             is_full = bool(start_ns >= seen_ns - FULL_WITHIN_NS)
         self._add_risen(row, shape, key, is_full=is_full)

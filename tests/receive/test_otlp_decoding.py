@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -28,6 +29,7 @@ from streamgauge.receive.otlp.known import Memory
 from streamgauge.receive.otlp.protobuf import Decoded, decode
 
 NOW_NS = 1_800_000_000_000_000_000
+SIZE = 20 if os.environ.get("STREAMGAUGE_NIGHTLY") else 1
 CUMULATIVE, DELTA = pb.AGGREGATION_TEMPORALITY_CUMULATIVE, pb.AGGREGATION_TEMPORALITY_DELTA
 
 WORDS = st.sampled_from(["", "a", "tenant", "é", "process.pid", "host.name", "k8s.pod.uid"])
@@ -190,7 +192,7 @@ def agree(body: bytes, memory: Memory) -> None:
 REMEMBERING = Memory(max_entries=50)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 * SIZE, deadline=None)
 @given(requests())
 def test_protobuf_says_what_the_naive_reading_says(request: Request) -> None:
     body = request.SerializeToString()
@@ -198,7 +200,7 @@ def test_protobuf_says_what_the_naive_reading_says(request: Request) -> None:
     agree(body + body, Memory())  # messages on the wire may be put behind each other
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250 * SIZE, deadline=None)
 @given(requests(), st.data())
 def test_damaged_protobuf_is_refused_or_read_alike(request: Request, data: Any) -> None:
     body = bytearray(request.SerializeToString())
@@ -218,7 +220,7 @@ def test_damaged_protobuf_is_refused_or_read_alike(request: Request, data: Any) 
     agree(bytes(body), Memory())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 * SIZE, deadline=None)
 @given(st.binary(max_size=60))
 @example(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
 @example(b"\x0b\x0c")
@@ -227,7 +229,7 @@ def test_any_bytes_are_an_answer(body: bytes) -> None:
         assert decode(body, NOW_NS, Memory()).measured.point_count == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60 * SIZE, deadline=None)
 @given(requests())
 def test_json_says_what_protobuf_says(request: Request) -> None:
     text = json_format.MessageToJson(request, use_integers_for_enums=True)
@@ -251,7 +253,7 @@ JSON_VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 * SIZE, deadline=None)
 @given(st.one_of(JSON_VALUES.map(json.dumps).map(str.encode), st.binary(max_size=30)))
 @example(b'{"resourceMetrics": [{"schemaUrl": "\\ud800"}]}')
 @example(b"[" * 100_000)

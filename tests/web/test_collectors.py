@@ -71,8 +71,9 @@ def test_the_page_says_who_does_not_see_what_and_why(site: Site) -> None:
         ([], "No collector is configured here."),
         ([NEW], "Not every collector has looked yet."),
         ([WELL], "Every collector sees all that it is to see."),
+        ([FAILING, replace(FAILING, queues=(), last_success_at=None)], "do not see all."),
     ],
-    ids=["none", "not yet tried is unknown", "all well"],
+    ids=["none", "not yet tried is unknown", "all well", "how many queues is not known"],
 )
 def test_the_verdict(site: Site, gatherers: list[GathererHealth], sentence: str) -> None:
     site.operations.told_gatherers = gatherers
@@ -129,3 +130,8 @@ def test_a_customer_whose_queue_is_not_seen_is_not_called_unknown(site: Site) ->
     site.incidents.incidents = [dark]
     assert site.json("/api/v1/overview?from=1795496400&to=1795500001")["state"] == "degraded"
     assert "We cannot see this customer" not in site.page("/customers/acme").text_content()
+
+
+def test_a_scrape_has_no_queues_to_see(site: Site) -> None:
+    site.operations.told_gatherers = [replace(WELL, kind="scrape", queues=())]
+    assert "queue seen" not in text(site)

@@ -15,6 +15,7 @@ from streamgauge.web.words import Sign
 
 QUEUES_SHOWN = 1000
 """Of each collector in the API."""
+_LOST_UNIT = {"unix": "line"}
 NAMES_SHOWN = 12
 """Of each collector on the page."""
 SIGNS: dict[GathererState, Sign] = {
@@ -22,6 +23,8 @@ SIGNS: dict[GathererState, Sign] = {
     GathererState.FAILING: Sign("Cannot see", "bad", "cross"),
     GathererState.UNKNOWN: Sign("Unknown", "muted", "question"),
 }
+LISTENS = Sign("Listens", "good", "check")
+WITHOUT_QUEUES = frozenset({"scrape"})
 PARTLY = Sign("Sees a part", "warn", "alert")
 
 
@@ -48,17 +51,34 @@ def rows_of(all_health: Sequence[GathererHealth]) -> list[GathererRow]:
 
 
 def _row(health: GathererHealth) -> GathererRow:
+    if health.lost_total is not None:
+        return _listener(health, health.lost_total)
     seen, unseen = len(health.queues) - len(health.unseen), len(health.unseen)
     names = [queue.queue for queue in (health.unseen or health.queues)]
-    text = f"{plural(seen, 'queue')} seen" if seen or not unseen else ""
-    dark = f"{plural(unseen, 'queue')} unknown" if unseen else ""
+    parts = [f"{plural(unseen, 'queue')} unknown"] if unseen else []
+    parts += [f"{plural(seen, 'queue')} seen"] if seen else []
+    if not parts and health.kind not in WITHOUT_QUEUES:
+        parts = ["no queue seen"]
     return GathererRow(
         health=health,
         sign=PARTLY if seen and unseen else SIGNS[health.state],
-        seen=", ".join(filter(None, [dark, text])) if health.queues else "no queue seen",
+        seen=", ".join(parts),
         queues=names[:NAMES_SHOWN],
         more_count=max(len(names) - NAMES_SHOWN, 0),
         methods=sorted({q.oldest_age_method.value for q in health.queues if q.oldest_age_method}),
+    )
+
+
+def _listener(health: GathererHealth, lost: int) -> GathererRow:
+    is_well = health.state is GathererState.OK
+    seen = f"{plural(lost, _LOST_UNIT.get(health.kind, 'datagram'))} lost since the start"
+    return GathererRow(
+        health,
+        LISTENS if is_well else SIGNS[health.state],
+        seen,
+        queues=[],
+        more_count=0,
+        methods=[],
     )
 
 
@@ -67,7 +87,8 @@ def verdict_of(all_health: Sequence[GathererHealth]) -> Verdict:
     failing = [one for one in all_health if one.state is GathererState.FAILING]
     if failing:
         dark = sum(len(one.unseen) for one in failing)
-        whose = f": what is in {plural(dark, 'queue')} is unknown" if dark else ""
+        never = any(one.last_success_at is None for one in failing)
+        whose = f": what is in {plural(dark, 'queue')} is unknown" if dark and not never else ""
         verb = "does" if len(failing) == 1 else "do"
         text = f"{plural(len(failing), 'collector')} {verb} not see all{whose}."
         return Verdict(words.HEALTH[Health.DEGRADED], text)
@@ -95,6 +116,7 @@ def gatherer_shape(health: GathererHealth) -> Json:
         "failed_in_a_row": health.failed_in_a_row,
         "reads_total": health.reads_total,
         "failures_total": health.failures_total,
+        "lost_total": health.lost_total,
         "queue_count": len(health.queues) if health.last_success_at is not None else None,
         "unseen_count": len(unseen),
         "queues": [

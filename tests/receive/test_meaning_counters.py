@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -325,3 +326,35 @@ def test_any_order_of_neighbours_any_batches_and_any_kills_give_the_same_sum(
                 watched.kill()
         watched.metering.close()
     assert watched.sink.message_count == total
+
+
+def test_threads_share_it_while_new_series_come(tmp_path: Path) -> None:
+    """Each thread has series of its own, more of them with every body, and rises each by one."""
+    watched = Watched(tmp_path)
+    thread_count, turns, new_a_turn = 4, 15, 60
+
+    def run(number: int) -> None:
+        series: list[Series] = []
+        for turn in range(turns):
+            series += [
+                Series("messages_total", (("tenant", f"{number}-{turn}-{one}"),), Form.CUMULATIVE)
+                for one in range(new_a_turn)
+            ]
+            size = len(series)
+            numbers = Numbers(
+                list(series),
+                np.arange(size, dtype=np.int32),
+                np.full(size, (T0 + turn) * S),
+                np.zeros(size, np.int64),
+                np.full(size, 100.0 + turn),
+            )
+            origin = Origin("/any", idempotency_key=f"{number}-{turn}")
+            watched.metering.take(origin, b"", Measured(numbers), db="p")
+
+    threads = [Thread(target=run, args=(number,)) for number in range(thread_count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rises = sum(turns - 1 - turn for turn in range(turns)) * new_a_turn
+    assert watched.sink.message_count == thread_count * rises

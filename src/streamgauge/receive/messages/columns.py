@@ -72,10 +72,13 @@ def _coded(frame: pl.DataFrame, keys: list[str], default: str) -> tuple[Codes, l
     for key in keys:
         tag = frame.get_column(key).to_arrow().dictionary_encode()
         found = pc.fill_null(tag.indices, -1).to_numpy() + np.int32(len(words))
+        new = tag.dictionary.to_pylist()
+        if len(keys) == 1 and not tag.null_count and "" not in new:
+            return found - np.int32(1), new
         is_told = found >= len(words)
-        words += tag.dictionary.to_pylist()
-        if "" in words:
-            is_told &= found != words.index("")
+        words += new
+        if "" in new:
+            is_told &= found != len(words) - len(new) + new.index("")
         np.copyto(codes, found, where=is_told & (codes == 0))
     return codes, words
 

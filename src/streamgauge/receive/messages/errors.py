@@ -78,7 +78,9 @@ def _cleaned(texts: pa.Array, redaction: Redaction) -> pl.DataFrame:
     error = error.str.replace_all("\0", "\ufffd", literal=True).str.slice(0, MAX_ERROR_CHARACTERS)
     # In this thread: the pool's threads would compile the expressions again for each body.
     frame = pl.DataFrame({"error": pl.Series(values=texts)}).select_seq(error)
-    return frame.with_columns_seq(pattern_of(pl.col("error")).alias("pattern"))
+    has_quotes = pc.any(pc.match_substring(texts, '"')).as_py()
+    pattern = pattern_of(pl.col("error"), has_quotes=has_quotes)
+    return frame.with_columns_seq(pattern.alias("pattern"))
 
 
 def _is_failed(outcome: pa.DictionaryArray) -> NDArray[np.bool_]:

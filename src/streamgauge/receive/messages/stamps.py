@@ -56,7 +56,10 @@ def _alike(told: pa.Array) -> pa.Array:
         _check(told, _RFC_3339)
         return told.cast(pa.timestamp("ns", "UTC")).cast(pa.int64())
     is_whole = "." not in first
-    _check(told, r"^\d+$" if is_whole else r"^\d+\.\d+$")
+    if not is_whole:
+        _check(told, r"^\d+\.\d+$")
+    elif not pc.all(pc.ascii_is_decimal(told)).as_py():
+        raise pa.ArrowInvalid("not alike")
     number = pc.fill_null(told.cast(pa.int64() if is_whole else pa.float64()), 0).to_numpy()
     if number.max() >= _LATEST:
         raise pa.ArrowInvalid("beyond what nanoseconds reach")

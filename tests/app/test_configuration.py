@@ -37,6 +37,14 @@ BAD = {
         '[store]\nraw_retention = "1d"\nminute_retention = "47h"',
         ["store", 'minute_retention must be at least "2d"'],
     ),
+    "journeys that are whole for too short a while": (
+        '[journeys]\nwhole_for = "59m"',
+        ['journeys.whole_for = "59m"', '"1h" to "1d"'],
+    ),
+    "journeys without room": (
+        '[journeys]\ndisk_budget = "999kB"',
+        ["journeys.disk_budget", 'at least "1MB"'],
+    ),
     "a rule with both thresholds": (
         '[[rule]]\nmetric = "backlog"\nabove = 1\nbelow = 2',
         ["rule.1", "exactly one of `above` and `below`"],

@@ -22,6 +22,8 @@ from streamgauge.model.errors import PayloadError
 from streamgauge.receive.bodies import BodyTooLarge
 from streamgauge.receive.measured import Form, Measured
 from streamgauge.receive.prometheus.decoding import Decoded, Decoder
+from streamgauge.receive.prometheus.forms import Families
+from streamgauge.receive.prometheus.known import KnownSeries
 from streamgauge.receive.prometheus.wire import DecodeError
 
 NOW_MS = 1_790_000_000_000
@@ -209,6 +211,18 @@ def test_a_type_that_was_told_wins_over_the_name_from_then_on(
     assert decoder.decode(metadata.SerializeToString(), NOW_NS).measured.point_count == 0
     series = decoder.decode(write_request(one(name)), NOW_NS).measured.numbers.series[0]
     assert series.form is form
+
+
+def test_a_series_that_was_read_before_a_type_was_told_is_not_remembered_after() -> None:
+    """As where one thread learns of a type while another reads the series."""
+    families = Families()
+    known = KnownSeries(families)
+    epoch = known.epoch
+    series = known.read([b"\x0a\x08__name__\x12\x04jobs"])
+    assert families.learn([("jobs", 1, "")])
+    known.forget()
+    known.add(b"key", series, epoch)
+    assert known.find(b"key") is None
 
 
 def test_a_stale_marker_is_no_value_but_the_end_of_its_series() -> None:

@@ -46,6 +46,7 @@ _AT_ONCE = 10_000
 """Series that are cut up at a time, so that a large body takes little more memory than it has."""
 _LABEL, _SAMPLE = b"\x0a", b"\x12"
 """The tags of fields 1 and 2 of a `TimeSeries`."""
+_UNPRINTABLE = dict.fromkeys((*range(32), 127), " ")
 _SAMPLE_ON = SAMPLE + 1
 _ZERO_ON = ZERO + 1
 """With the length before it."""
@@ -124,6 +125,7 @@ class _Reading:
 
     def __init__(self, known: KnownSeries, known_natives: KnownSeries) -> None:
         self._known, self._known_natives = known, known_natives
+        self._epoch = known_natives.epoch
         self._alike_series: list[Series] = []
         self._alike_rows: list[NDArray[np.uint8]] = [np.zeros((0, SAMPLE), np.uint8)]
         """Samples that are read all at once, [n, SAMPLE], and the series of each."""
@@ -170,7 +172,7 @@ class _Reading:
         try:
             series, key = self._series_of(message.labels)
         except BadSeries as error:
-            line = _text(b" ".join(message.labels[:20]))
+            line = _text(b" ".join(message.labels[:20])).translate(_UNPRINTABLE)
             self._refusals.add(line, str(error), error.reason, at=self._at, count=sample_count)
             return
         self._bodies.extend(message.samples)
@@ -188,8 +190,9 @@ class _Reading:
         key = _spelled(labels) + _SAMPLE
         series = self._known.find(key)
         if series is None:
+            epoch = self._known.epoch
             series = self._known.read(labels)
-            self._known.add(key, series)
+            self._known.add(key, series, epoch)
         return series, key
 
     def _take_histogram(self, series: Series, key: bytes, body: bytes) -> None:
@@ -203,7 +206,7 @@ class _Reading:
         found = self._known_natives.find(key)
         if found is None:
             found = replace(series, form=native.form)
-            self._known_natives.add(key, found)
+            self._known_natives.add(key, found, self._epoch)
         self._natives.append((found, native))
 
     def decoded(self, received_at_ns: int) -> Decoded:

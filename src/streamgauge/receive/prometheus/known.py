@@ -66,6 +66,8 @@ class KnownSeries:
         self._pairs: dict[bytes, tuple[str, str]] = {}
         self._pair_bytes = 0
         self._lock = threading.Lock()
+        self.epoch = 0
+        """Which knowledge of types the series that are known were read by."""
 
     def young(self) -> dict[bytes, Series]:
         """The table to look up in first. To be read only, and for one body only."""
@@ -73,17 +75,18 @@ class KnownSeries:
 
     def find(self, key: bytes) -> Series | None:
         """The series of a key, if it is known."""
+        epoch = self.epoch
         found = self._young.series.get(key)
         if found is None:
             found = self._old.series.get(key)
             if found is not None:
-                self.add(key, found)
+                self.add(key, found, epoch)
         return found
 
-    def add(self, key: bytes, series: Series) -> None:
-        """Know a series from now on."""
+    def add(self, key: bytes, series: Series, epoch: int) -> None:
+        """Know a series from now on, unless types have changed since it was read in `epoch`."""
         with self._lock:
-            if key in self._young.series:
+            if epoch != self.epoch or key in self._young.series:
                 return
             self._young.series[key] = series
             self._young.size += len(key) + _SERIES_BYTES
@@ -94,6 +97,7 @@ class KnownSeries:
         """Read every series again: what is known of types has changed."""
         with self._lock:
             self._young, self._old = _Table({}), _Table({})
+            self.epoch += 1
 
     def read(self, labels: list[bytes]) -> Series:
         """The series of these labels, each as protobuf has it.

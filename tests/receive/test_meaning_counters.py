@@ -299,7 +299,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Sample], int]:
 
 
 @given(history=histories(), data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_any_order_of_neighbours_any_batches_and_any_kills_give_the_same_sum(
     history: tuple[list[Sample], int], data: st.DataObject
 ) -> None:

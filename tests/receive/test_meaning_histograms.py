@@ -262,7 +262,7 @@ STEP = st.tuples(
 
 
 @given(steps=st.lists(STEP, min_size=2, max_size=8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_buckets_sum_to_what_was_counted_however_they_are_cut(
     steps: list[tuple[list[int], int, str]],
 ) -> None:

@@ -103,7 +103,7 @@ def test_it_is_over_when_it_is_read_again() -> None:
 
 def test_detection_leaves_the_blindness_of_collectors_to_them() -> None:
     detector = Detector()
-    detector.restore([(uncollected_key("rabbit"), NOW - 600.0)])
+    detector.restore([(uncollected_key("rabbit"), NOW - 600.0), ("a key of others", NOW)])
     assert detector.evaluate(NOW) == []
 
 

@@ -282,8 +282,8 @@ _LEVELS: Mapping[tuple[bool, ...], Level] = {
 
 def _is_ours(key: str) -> bool:
     """What collectors cannot see is told by others, too."""
-    kind, *_, subject = key.split("/")
-    return kind in _OURS and not (kind == Kind.BLIND and unquote(subject).startswith(SUBJECT))
+    kind, subject = key.partition("/")[0], unquote(key.rpartition("/")[2])
+    return kind in _OURS and not (kind == Kind.BLIND and subject.startswith(SUBJECT))
 
 
 def _remembered(key: str, since: float) -> Finding:

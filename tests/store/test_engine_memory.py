@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from streamgauge.app.engine import TOO_LARGE, EngineKeeper
@@ -51,6 +53,20 @@ def test_what_would_exceed_the_share_is_refused_and_others_are_answered(engine: 
         engine.query(GREEDY, {"count": 40_000_000})
     assert not error.value.permanent
     assert engine.query(GREEDY, {"count": 1000}).num_rows == 1
+
+
+def test_an_insert_is_not_held_to_what_a_question_may_take(tmp_path: Path) -> None:
+    limit = 32 * MB
+    settings = StoreSettings(engine_memory_bytes=SHARE, query_max_memory_bytes=limit)
+    rows = pa.table({"text": [f"{number:064}" for number in range(1_000_000)]})
+    with closing(Engine(f"chdb://{tmp_path / 'engine'}", settings)) as engine:
+        engine.open()
+        engine.command("CREATE TABLE wide (text String) ENGINE = MergeTree ORDER BY text")
+        with pytest.raises(StoreError, match="MEMORY_LIMIT_EXCEEDED"):
+            engine.query(GREEDY, {"count": 4_000_000})
+        assert rows.nbytes > limit
+        engine.insert("wide", rows, "token")
+        assert engine.query("SELECT count() AS n FROM wide").column("n")[0].as_py() == 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,8 @@ def test_parts_are_split_as_retention_drops_them(engine: Engine) -> None:
     migrate(engine)
     keys = rows(
         engine,
-        "SELECT DISTINCT extract(partition_key, 'intDiv.([a-z_]+, [0-9]+)') AS k FROM system.tables "
+        "SELECT DISTINCT extract(partition_key, 'intDiv.([a-z_]+, [0-9]+)') AS k "
+        "FROM system.tables "
         "WHERE database = currentDatabase() AND partition_key != '' ORDER BY k",
     )
     assert [row["k"] for row in keys] == [

@@ -20,7 +20,7 @@ from streamgauge.model.refusal import RefusedLine
 from streamgauge.model.stored import StoredCount
 from streamgauge.model.usage import StoreUsage, TenantUsage
 from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
-from streamgauge.store import queries
+from streamgauge.store import care, queries
 from streamgauge.store import usage as usages
 from streamgauge.store.engine.place import Place
 from streamgauge.store.journal.intake import body_of
@@ -29,15 +29,11 @@ from streamgauge.store.moves.backup import copy_frozen, freeze
 from streamgauge.store.moves.snapshot import Copy
 from streamgauge.store.numbers import numbers
 from streamgauge.store.parts import Parts
-from streamgauge.store.retention import Retention, retain
+from streamgauge.store.retention import Retention
 from streamgauge.store.settings import StoreSettings
 from streamgauge.store.telling import Telling
-from streamgauge.store.thinning import thin
-from streamgauge.store.writer.restoring import restore
 from streamgauge.store.writer.sharing import Sharing
 
-STILL_WITHIN_S = 5.0
-"""So long does putting back wait for the segment in hand."""
 SETTLE_S = 30.0
 """How long a count waits for what was acknowledged."""
 
@@ -251,17 +247,7 @@ class Store:
         Raises:
             StoreError: the engine refused.
         """
-        settings = self._parts.settings
-        retention = retention or Retention(
-            settings.raw_retention_s,
-            settings.minute_retention_s,
-            settings.hour_retention_s,
-            settings.day_retention_s,
-        )
-        settled = self._parts.opened_writer().while_settled
-        now_s = self._parts.clock.now()
-        gone = retain(self._engine, self._parts.kept, retention, now_s, settled)
-        return gone + thin(self._engine, settings.journeys, now_s, self._parts.while_still)
+        return care.forget(self._parts, retention)
 
     def usage(self) -> StoreUsage:
         """See `usages.usage`.
@@ -301,13 +287,7 @@ class Store:
         Raises:
             StoreError: the engine or the disk refused.
         """
-        parts = self._parts
-        if parts.is_open and parts.is_ready:
-            if parts.is_local:
-                parts.broken.look()
-            if parts.aside.wanted():
-                with parts.while_still(STILL_WITHIN_S):  # a backup has a row once
-                    restore(parts.aside, parts.engine, parts.opened_journal(), parts.clock.now())
+        care.tend(self._parts)
 
     def freeze(self, folder: Path) -> Copy:
         """See `backup.freeze`; `copy_frozen` writes it somewhere.

@@ -159,12 +159,16 @@ class Engine:
     def insert(self, table_name: str, rows: pa.Table, token: str) -> None:
         """Insert once: the same token into the same table is not inserted again.
 
+        The limits of a question do not hold for it: what is inserted is bounded by the segment it
+        is of and cannot become less, so that it would be refused for ever.
+
         Raises:
             StoreError: the engine refused.
         """
         settings = {
             "insert_deduplication_token": token,
             "max_execution_time": 0,
+            "max_memory_usage": 0,
             "optimize_on_insert": int(table_name in PENDING_TABLES),  # others come summed
         }
         with self._client() as client, self._checked(client):

@@ -81,6 +81,24 @@ def test_the_example_of_the_page_can_be_run(process: StreamgaugeProcess, tmp_pat
     assert states == {"initech": "retired", "hooli": "retired"}
 
 
+def test_bad_lines_of_a_file_are_named_and_the_good_ones_taken(
+    process: StreamgaugeProcess, tmp_path: Path
+) -> None:
+    file, config = tmp_path / "flows.csv", tmp_path / "streamgauge.toml"
+    file.write_text("tenant,calendar\nfrom-a-file,mon 08:00-09:00\n,daily 08:00-09:00\nx,never\n")
+    config.write_text('[auth]\ntokens = ["second-token"]\n')
+    command = [str(COMMAND), "flows", "import", str(file), "--url", process.url]
+    command += ["--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == "1 of 3 lines were taken, 1 of them changed\n"
+    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == [
+        f"{file}, line 3",
+        f"{file}, line 4",
+    ]
+    assert declared(process, "from-a-file")["calendar"] == "mon 08:00-09:00"
+
+
 def test_writes_need_a_token_and_are_told_with_it(process: StreamgaugeProcess) -> None:
     body = {"flows": [{"tenant": "audited", "expected_within": "1h"}]}
     with httpx.Client(base_url=process.url, trust_env=False) as outsider:

@@ -17,7 +17,7 @@ from streamgauge.detect.router_table import MAX_ROUTERS, RouterTable
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import Flow
 from streamgauge.model.router import RouterState
-from streamgauge.model.words import Severity, Suspected
+from streamgauge.model.words import Kind, Severity, Suspected
 
 LEARNED = DAY
 MINUTES = LEARNED + 50
@@ -275,3 +275,18 @@ def test_more_routers_than_are_watched_cost_no_more_memory() -> None:
     assert len(table.rows()) == MAX_ROUTERS
     assert table.find("r0") is not None
     assert table.find("r299") is None
+
+
+def test_a_history_that_is_loaded_brings_no_router_that_has_stopped() -> None:
+    """Yesterday's routers and customers come in while today's speak."""
+    today = one_a_minute(sticky(9, MINUTES, 3), 3)
+    old = [Sender(Flow(f"old{i}", "web", "ga4", "m"), 60.0, every=1) for i in range(9)]
+    way = np.full((9, MINUTES), 0)
+    way[:, LEARNED - 600 :] = LOST
+    yesterday = Routed(make(old, MINUTES), ["old-router"], way)
+    watch = learned(today).run(today, LEARNED, LEARNED + 10)
+    watch.detector.observe(yesterday.delta(0, LEARNED))
+    watch.run(today, LEARNED + 10, MINUTES)
+    assert [f.key for _, f in watch.opened if f.kind is Kind.BLIND] == []
+    states = {one.name: one.state for one in watch.detector.routers()}
+    assert states["old-router"] is RouterState.GONE

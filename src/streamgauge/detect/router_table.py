@@ -20,6 +20,8 @@ MAX_ROUTERS = 256
 MAX_CELLS = 4_000_000
 """Routers x flows: two arrays of four bytes each."""
 GAPS_KEPT = 64
+STALE_S = 1800.0
+"""What is stamped so long before others is history that is being loaded."""
 _HALF_LIFE_S = 3600.0
 _HALF_LIFE_REPORTS = 16.0
 _FORGET_S = 2 * 86_400.0
@@ -42,6 +44,8 @@ class RouterTable:
         self._next_gap: Ints = np.zeros(0, np.int64)
         self.has_pulse: Bools = np.zeros(0, bool)
         """[routers]: it reports also when nobody sends: lines that are no messages."""
+        self.is_live: Bools = np.zeros(0, bool)
+        """[routers]: its newest report came about when it was stamped, not as a part of history."""
         self._through: Floats = np.zeros((0, 0), np.float32)
         """Reports [routers, flows] of a flow that came through a router, recent ones weigh more."""
         self._since: Floats = np.zeros((0, 0), np.float32)
@@ -123,6 +127,7 @@ class RouterTable:
         self.names[row], self._row_of[name] = name, row
         self.first_s[row], self.last_s[row] = np.inf, -np.inf
         self.gaps_s[row], self._next_gap[row], self.has_pulse[row] = np.nan, 0, False
+        self.is_live[row] = True
         self._through[row] = self._since[row] = 0.0
         self.version += 1
         return row
@@ -144,6 +149,7 @@ class RouterTable:
         self.gaps_s = grown(self.gaps_s, routers, np.nan)
         self._next_gap = grown(self._next_gap, routers, 0)
         self.has_pulse = grown(self.has_pulse, routers, 0)
+        self.is_live = grown(self.is_live, routers, 1)
         wanted = min(flows, MAX_CELLS // MAX_ROUTERS)
         shape = (max(routers, self._through.shape[0]), max(wanted, self._through.shape[1]))
         if shape != self._through.shape:
@@ -159,6 +165,7 @@ class RouterTable:
         for row in np.flatnonzero(newest > self.last_s[: len(newest)]):
             self._note_gap(int(row), float(newest[row] - self.last_s[row]))
             self.last_s[row] = newest[row]
+            self.is_live[row] = newest[row] >= self._newest_s - STALE_S
 
     def _note_minutes(
         self, hour: int, routers: Ints, bits: Ints, last_s: Floats, is_flow: Bools

@@ -25,7 +25,7 @@ import numpy as np
 from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.habit import Habit
 from streamgauge.detect.levels import Levels
-from streamgauge.detect.router_table import RouterTable
+from streamgauge.detect.router_table import STALE_S, RouterTable
 from streamgauge.detect.router_words import Lost, blind_prefix, router_finding
 from streamgauge.detect.sentences import at_utc, duration
 from streamgauge.detect.silence import SilenceEvidence
@@ -49,8 +49,6 @@ _NATS_OF_PULSE = 3.0
 """Enough where the router reports by itself, regularly, and no new one has come in its place."""
 _REPLACED_WITHIN_S = 600.0
 _SAME_ONSET_S = 300.0
-_STALE_S = 1800.0
-"""After a start: one that was quiet for longer before is not looked into any more."""
 _FORGET_S = 7 * 86_400.0
 
 
@@ -82,6 +80,7 @@ class Routers:
         self._leader: dict[int, int] = {}
         """Routers that stopped together are told as the first of them."""
         self._has_judged = False
+        """After a start, what was quiet for long before is not looked into any more."""
 
     def judge(self, watermark: float, now: float, is_blind: bool) -> None:
         """One turn; while the whole platform is blind nothing changes."""
@@ -194,7 +193,8 @@ class Routers:
         if self._gone.get(row) == last_s:
             return
         quiet_s, limit_s = watermark - last_s, self._limit_s(row)
-        if not self._has_judged and quiet_s > max(_STALE_S, limit_s) and row not in self.blind:
+        is_old = not self._has_judged and quiet_s > max(STALE_S, limit_s)
+        if (is_old or not self.table.is_live[row]) and row not in self.blind:
             self._gone[row] = last_s
             return
         quiet = self._quiet.get(row)

@@ -40,7 +40,7 @@ NAMES = {
     Level.MINUTE: "By the minute",
     Level.HOUR: "By the hour",
     Level.DAY: "By the day",
-    Level.OTHER: "Journal, state, last seen",
+    Level.OTHER: "Hops, journal, state, last seen",
 }
 
 SHORTENED = {Level.RAW: "raw lines", Level.MINUTE: "minutes"}

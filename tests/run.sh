@@ -18,7 +18,7 @@ step() {
 # file by Docker Compose. Once they are there, no network is needed again.
 find_programs() {
   local missing=() pair
-  local pairs=(chromium:chromium influxd:influxdb victoria-metrics:victoria-metrics docker-compose:docker-compose prometheus:prometheus)
+  local pairs=(chromium:chromium influxd:influxdb victoria-metrics:victoria-metrics docker-compose:docker-compose prometheus:prometheus influx:influxdb-client)
   docker compose version >/dev/null 2>&1 && unset 'pairs[3]'
   for pair in "${pairs[@]}"; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")

@@ -80,6 +80,22 @@ def test_the_verdict(site: Site, gatherers: list[GathererHealth], sentence: str)
     assert sentence in text(site)
 
 
+@pytest.mark.parametrize(
+    ("kind", "lost", "line"),
+    [
+        ("udp", 0, "Listens 0 datagrams lost since the start"),
+        ("unixgram", 1, "Listens 1 datagram lost since the start"),
+        ("unix", 2_000, "Listens 2,000 lines lost since the start"),
+    ],
+)
+def test_a_listener_says_what_it_lost(site: Site, kind: str, lost: int, line: str) -> None:
+    listener = replace(WELL, name=kind, kind=kind, every_s=None, queues=(), lost_total=lost)
+    site.operations.told_gatherers = [listener]
+    assert line in text(site)
+    (told,) = site.json("/api/v1/collectors")["collectors"]
+    assert told["lost_total"] == lost
+
+
 def test_a_single_queue_that_is_dark_is_named(site: Site) -> None:
     part = replace(FAILING, queues=(ORDERS, DARK), last_error="1 of 2 queues cannot be read: …")
     site.operations.told_gatherers = [part]

@@ -51,6 +51,17 @@ def test_the_page_says_who_why_how_much_since_when_and_what_to_do(refusing: Site
     assert link.get("href") == "/customers/acme"
 
 
+def test_datagrams_whose_senders_know_nothing_are_told_as_such(site: Site) -> None:
+    told = replace(WHOLE, reason=RefusalReason.UNANSWERED, lost_hour=7, lost_day=7)
+    site.operations.refused = [replace(told, deferred_hour=0, deferred_day=0)]
+    page = text(site, "/refused")
+    assert "Datagrams are refused just now." in page
+    assert "7 datagrams lost in the last day" in page
+    assert "What happened: the journal is full" in page
+    (refusal,) = site.json("/api/v1/refusals")["refusals"]
+    assert refusal["unit"] == "datagrams"
+
+
 def test_a_quiet_page_says_so(site: Site) -> None:
     assert "Nothing was refused in the last day." in text(site, "/refused")
     site.operations.refused = [replace(OVER, last_at=NOW_S - 3600)]

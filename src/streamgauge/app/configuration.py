@@ -46,6 +46,8 @@ from streamgauge.app.config import (
     StateSettings,
     Store,
     TenantLimit,
+    Udp,
+    Unix,
 )
 from streamgauge.model.errors import ConfigError
 from streamgauge.receive.collectors.address import shown
@@ -68,6 +70,8 @@ class Configuration(BaseSettings):
     receive: Receive = Receive()
     limits: Limits = Limits()
     otlp: Otlp = Otlp()
+    udp: Udp = Udp()
+    unix: Unix = Unix()
     store: Store = Store()
     journeys: Journeys = Journeys()
     govern: Govern = Govern()

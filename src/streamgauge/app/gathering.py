@@ -14,6 +14,7 @@ import structlog
 
 from streamgauge.app.collecting import collectors
 from streamgauge.app.configuration import Configuration
+from streamgauge.app.listening import listeners
 from streamgauge.app.otlp import otlp_listeners
 from streamgauge.app.scraping import scrapers
 from streamgauge.receive.collectors.health import GathererRegistry
@@ -41,6 +42,7 @@ def gatherers(
         *collectors(configuration, intake, registry),
         *scrapers(configuration, metering, registry),
         *otlp_listeners(configuration, metering),
+        *listeners(configuration, metering, registry),
     ]
 
 

@@ -37,6 +37,7 @@ from streamgauge.app.judge import Judge
 from streamgauge.app.kept_refusals import KeptRefusals
 from streamgauge.app.known_series import KnownSeries
 from streamgauge.app.lean import allocate_sparingly
+from streamgauge.app.listening import check_listeners
 from streamgauge.app.opening import Opening
 from streamgauge.app.operations import OwnOperations
 from streamgauge.app.otlp import check_otlp
@@ -108,6 +109,7 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
     _refuse_open_door(configuration)
     if roles.receives:
         check_otlp(configuration)
+        check_listeners(configuration)
     host, port = free_address(configuration.server)
     folder = wiring.data_folder(configuration)
     clock = SystemClock()

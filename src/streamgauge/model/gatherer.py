@@ -107,6 +107,9 @@ class GathererHealth:
     failed_in_a_row: int = 0
     reads_total: int = 0
     failures_total: int = 0
+    lost_total: int | None = None
+    """What came and was lost since the start: datagrams, of a stream lines. None: it is no listener
+    whose senders get no answers."""
     queues: tuple[QueueReading, ...] = ()
     """Those seen when last all went well, with what was read then."""
 

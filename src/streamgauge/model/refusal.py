@@ -31,16 +31,25 @@ class RefusalReason(StrEnum):
     """A whole request that cannot be read: damaged gzip, wrong parameters, cut off."""
     OVERLOADED = "overloaded"
     """A whole request that came while nothing could be taken; the sender was told to wait."""
+    UNANSWERED = "unanswered"
+    """A datagram that came while nothing could be taken; its sender does not know. Of a stream, a
+    line that could not be kept when we were stopped."""
+    NOT_ALLOWED = "not_allowed"
+    """A datagram of an address that may not send."""
 
 
 LIMITS = (RefusalReason.LINES_PER_S, RefusalReason.BYTES_PER_S, RefusalReason.ACTIVE_SERIES)
 """Reasons that stand in the configuration."""
+DATAGRAMS = (RefusalReason.UNANSWERED, RefusalReason.NOT_ALLOWED)
+"""Reasons that are counted in datagrams."""
 WHOLE_BODIES = (
     RefusalReason.BODY_TOO_LARGE,
     RefusalReason.UNREADABLE_BODY,
     RefusalReason.OVERLOADED,
+    *DATAGRAMS,
 )
-"""Reasons that are counted in requests, not in lines: nobody knows whose lines were in them."""
+"""Reasons that are counted in requests or datagrams, not in lines: nobody knows whose lines were in
+them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,10 +109,12 @@ class RefusalLedger:
                 pair = _pair(count, is_deferred=is_deferred)
                 self._count((None, RefusalReason(reason)), pair, ("", ""))
 
-    def count_request(self, reason: RefusalReason, told: str, *, is_deferred: bool) -> None:
-        """Count a request that was refused as a whole, before its lines were known."""
+    def count_request(
+        self, reason: RefusalReason, told: str, *, is_deferred: bool, count: int = 1
+    ) -> None:
+        """Count requests or datagrams that were refused as a whole, their lines unknown."""
         with self._lock:
-            self._count((None, reason), _pair(1, is_deferred=is_deferred), ("", told))
+            self._count((None, reason), _pair(count, is_deferred=is_deferred), ("", told))
 
     def _count(self, key: Key, counts: tuple[int, int], sample: tuple[str, str]) -> None:
         now = self._clock.now()

@@ -52,6 +52,19 @@ EXEMPLARS = Counter(
     "Exemplars that came with samples; they are not kept.",
     registry=REGISTRY,
 )
+DATAGRAMS = Counter(
+    "streamgauge_receive_datagrams_total",
+    "Datagrams read, lost ones included, by socket.",
+    ["path"],
+    registry=REGISTRY,
+)
+UNANSWERED_LOST = Counter(
+    "streamgauge_receive_unanswered_lost_total",
+    "Datagrams (of a stream: lines) that came by UDP or a Unix socket and were lost, by socket and "
+    "where. Lines that were read and refused are counted as those of other ways in.",
+    ["path", "where"],
+    registry=REGISTRY,
+)
 IN_FLIGHT = Gauge(
     "streamgauge_receive_in_flight_bytes",
     "Bytes of bodies being read or waiting for a parser.",

@@ -15,6 +15,7 @@ from streamgauge.web.words import Sign
 
 QUEUES_SHOWN = 1000
 """Of each collector in the API."""
+_LOST_UNIT = {"unix": "line"}
 NAMES_SHOWN = 12
 """Of each collector on the page."""
 SIGNS: dict[GathererState, Sign] = {
@@ -22,6 +23,7 @@ SIGNS: dict[GathererState, Sign] = {
     GathererState.FAILING: Sign("Cannot see", "bad", "cross"),
     GathererState.UNKNOWN: Sign("Unknown", "muted", "question"),
 }
+LISTENS = Sign("Listens", "good", "check")
 WITHOUT_QUEUES = frozenset({"scrape"})
 PARTLY = Sign("Sees a part", "warn", "alert")
 
@@ -49,6 +51,8 @@ def rows_of(all_health: Sequence[GathererHealth]) -> list[GathererRow]:
 
 
 def _row(health: GathererHealth) -> GathererRow:
+    if health.lost_total is not None:
+        return _listener(health, health.lost_total)
     seen, unseen = len(health.queues) - len(health.unseen), len(health.unseen)
     names = [queue.queue for queue in (health.unseen or health.queues)]
     parts = [f"{plural(unseen, 'queue')} unknown"] if unseen else []
@@ -62,6 +66,19 @@ def _row(health: GathererHealth) -> GathererRow:
         queues=names[:NAMES_SHOWN],
         more_count=max(len(names) - NAMES_SHOWN, 0),
         methods=sorted({q.oldest_age_method.value for q in health.queues if q.oldest_age_method}),
+    )
+
+
+def _listener(health: GathererHealth, lost: int) -> GathererRow:
+    is_well = health.state is GathererState.OK
+    seen = f"{plural(lost, _LOST_UNIT.get(health.kind, 'datagram'))} lost since the start"
+    return GathererRow(
+        health,
+        LISTENS if is_well else SIGNS[health.state],
+        seen,
+        queues=[],
+        more_count=0,
+        methods=[],
     )
 
 
@@ -99,6 +116,7 @@ def gatherer_shape(health: GathererHealth) -> Json:
         "failed_in_a_row": health.failed_in_a_row,
         "reads_total": health.reads_total,
         "failures_total": health.failures_total,
+        "lost_total": health.lost_total,
         "queue_count": len(health.queues) if health.last_success_at is not None else None,
         "unseen_count": len(unseen),
         "queues": [

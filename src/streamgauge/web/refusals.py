@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamgauge.model.clock import rfc3339
-from streamgauge.model.refusal import LIMITS, WHOLE_BODIES, Refusal, RefusalReason, RefusedLine
+from streamgauge.model.refusal import (
+    DATAGRAMS,
+    LIMITS,
+    WHOLE_BODIES,
+    Refusal,
+    RefusalReason,
+    RefusedLine,
+)
 from streamgauge.web.answers import Sources, in_thread
 from streamgauge.web.format import count, plural
 from streamgauge.web.shapes import Json
@@ -32,6 +39,8 @@ TITLES: dict[RefusalReason, str] = {
     RefusalReason.BODY_TOO_LARGE: "Requests that are too large",
     RefusalReason.UNREADABLE_BODY: "Requests that cannot be read",
     RefusalReason.OVERLOADED: "Requests while nothing could be taken",
+    RefusalReason.UNANSWERED: "Datagrams while nothing could be taken",
+    RefusalReason.NOT_ALLOWED: "Datagrams of addresses that may not send",
 }
 _RAISE = (
     "Ask the customer why it sends so much more. Raise the limit in [limits], or by a [[limit]] of "
@@ -66,6 +75,14 @@ ADVICE: dict[RefusalReason, str] = {
         "Senders try again by themselves and nothing of it is lost. If it goes on, look at /ready "
         "and at the disk: the engine is behind, or the journal's budget is too small."
     ),
+    RefusalReason.UNANSWERED: (
+        "Their senders do not know, and send nothing again. Look at /ready and at the disk. If it "
+        "is bursts that are too fast, let what sends most write over HTTP, which is told to wait."
+    ),
+    RefusalReason.NOT_ALLOWED: (
+        "If the address is one of yours, add its network to [udp] allow; if not, close the port "
+        "to it."
+    ),
 }
 
 
@@ -80,6 +97,11 @@ class RefusedRow:
     """What was lost, and what was told to wait."""
     advice: str
     refusal: Refusal
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether nobody could tell its sender."""
+        return self.refusal.reason in DATAGRAMS
 
 
 def rows_of(refusals: Sequence[Refusal], now_s: float) -> list[RefusedRow]:
@@ -101,7 +123,7 @@ def _row(one: Refusal, now_s: float) -> RefusedRow:
 
 def amount_of(one: Refusal) -> str:
     """How much, in a sentence."""
-    unit = "request" if one.reason in WHOLE_BODIES else "line"
+    unit = unit_of(one.reason)
     parts = []
     if one.lost_day:
         parts.append(f"{_many(one.lost_day, unit)} lost in the last day, {_within(one.lost_hour)}")
@@ -111,6 +133,13 @@ def amount_of(one: Refusal) -> str:
             f"{_within(one.deferred_hour)} (counted at every try)"
         )
     return "; ".join(parts)
+
+
+def unit_of(reason: RefusalReason) -> str:
+    """What is counted."""
+    if reason in DATAGRAMS:
+        return "datagram"
+    return "request" if reason in WHOLE_BODIES else "line"
 
 
 def _within(number: int) -> str:
@@ -145,7 +174,7 @@ def refusal_shape(one: Refusal) -> Json:
         "tenant": one.tenant,
         "reason": one.reason.value,
         "is_limit": one.reason in LIMITS,
-        "unit": "requests" if one.reason in WHOLE_BODIES else "lines",
+        "unit": f"{unit_of(one.reason)}s",
         "lost": {"last_hour": one.lost_hour, "last_day": one.lost_day},
         "deferred": {"last_hour": one.deferred_hour, "last_day": one.deferred_day},
         "first_at": rfc3339(one.first_at),

@@ -17,6 +17,7 @@ from streamgauge.app.config.judging import (
     NotifyWebhook,
     Rule,
 )
+from streamgauge.app.config.listeners import Udp, Unix
 from streamgauge.app.config.map import Derive, MapSettings
 from streamgauge.app.config.otlp import Otlp
 from streamgauge.app.config.queuekinds import QUEUES, QueueSettings
@@ -55,6 +56,8 @@ __all__ = [
     "StateSettings",
     "Store",
     "TenantLimit",
+    "Udp",
+    "Unix",
 ]
 
 SECTIONS: dict[str, type[Section]] = {
@@ -63,6 +66,8 @@ SECTIONS: dict[str, type[Section]] = {
     "receive": Receive,
     "limits": Limits,
     "otlp": Otlp,
+    "udp": Udp,
+    "unix": Unix,
     "store": Store,
     "journeys": Journeys,
     "govern": Govern,

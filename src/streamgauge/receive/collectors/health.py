@@ -57,6 +57,12 @@ class Pulse:
             )
             self._health = _failed(whole, now, fault, text)
 
+    def lost(self, count: int) -> None:
+        """Of what came so much more was lost; its senders do not know."""
+        with self._lock:
+            total = (self._health.lost_total or 0) + count
+            self._health = replace(self._health, lost_total=total)
+
 
 def _failed(health: GathererHealth, now: float, fault: Fault, text: str) -> GathererHealth:
     is_new = health.state is not GathererState.FAILING

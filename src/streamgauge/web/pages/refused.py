@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streamgauge.model.refusal import WHOLE_BODIES, Refusal
+from streamgauge.model.refusal import DATAGRAMS, WHOLE_BODIES, Refusal
 from streamgauge.model.words import Health
 from streamgauge.web import words
 from streamgauge.web.answers import Sources
@@ -45,9 +45,10 @@ def verdict_of(refusals: Sequence[Refusal], now_s: float) -> Verdict:
         told = "is refused just now" if refusals else "was refused in the last day"
         return Verdict(words.HEALTH[Health.OK], f"Nothing {told}.")
     tenants = {one.tenant for one in now if one.reason not in WHOLE_BODIES}
-    whole = any(one.reason in WHOLE_BODIES for one in now)
+    whole = any(one.reason in WHOLE_BODIES and one.reason not in DATAGRAMS for one in now)
     parts = [f"lines of {plural(len(tenants), 'customer')}"] if tenants else []
     parts += ["whole requests"] if whole else []
+    parts += ["datagrams"] if any(one.reason in DATAGRAMS for one in now) else []
     is_lost = any(one.lost_hour for one in now)
     ending = "" if is_lost else "; their senders were told to come again later"
     sentence = f"{' and '.join(parts)} are refused just now{ending}."

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.store.clustered import serving
-from tests.store.lines import NOW, body
+from tests.store.lines import NOW, body, failed_hop
 
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.views import Filters
@@ -19,7 +19,16 @@ from streamgauge.store.engine.cluster import Cluster
 from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import Known
 from streamgauge.store.migrate import known_migrations
-from streamgauge.store.queries import CapacityMemory, flows, overview, timeseries
+from streamgauge.store.queries import (
+    CapacityMemory,
+    errors,
+    flows,
+    journey,
+    overview,
+    timeseries,
+)
+from streamgauge.store.settings import JourneySettings
+from streamgauge.store.thinning import thin
 
 pytestmark = [pytest.mark.chdb, pytest.mark.slow]
 SETTINGS = StoreSettings(segment_max_wait_s=0.001, rollup_wait_s=0)
@@ -135,6 +144,31 @@ def test_both_shards_are_seen(clustered: Clustered, filters: Filters) -> None:
 def test_detection_learns_the_same_from_both(clustered: Clustered) -> None:
     past = clustered.store.history(NOW)
     assert sum(past.recent.minutes.column("count").to_pylist()) == 2 * 110 * sum(range(1, 7))
+
+
+def test_journeys_and_errors_are_the_same_from_both_and_hours_are_thinned(
+    clustered: Clustered,
+) -> None:
+    store, split = clustered.store, clustered.split
+    at = NOW - 6 * 3600
+    hops = [
+        failed_hop(f"w{n}", "no route", at=at + n % 2, tenant=f"t{n % 6}", latency_s=0.5)
+        for n in range(60)
+    ]
+    store.write(body(hops=hops), b"walk", at)
+    assert store.flush(60)
+    asked = (at - 60, at + 60, "count", 9, Filters())
+    (group,) = errors(split, *asked)
+    assert (group.count, group.tenant_count, len(group.samples)) == (60, 6, 6)
+    assert errors(store._engine, *asked) == [group]
+    before = journey(store._engine, "w7", None)
+    assert before is not None
+    assert journey(split, "w7", None) == before
+    tight = JourneySettings(retention_s=1e9, disk_bytes=10**6)
+    assert thin(store._engine, tight, NOW, store._parts.while_still) == 1
+    count = "SELECT (SELECT count() FROM hops) AS whole, (SELECT count() FROM hops_kept) AS kept"
+    assert store._engine.query(count).to_pylist() == [{"whole": 0, "kept": 60}]
+    assert journey(store._engine, "w7", None) == before
 
 
 def test_parts_of_all_servers_are_dropped_by_retention(clustered: Clustered) -> None:

@@ -35,10 +35,9 @@ def api(rabbit: Rabbit) -> Iterator[httpx.Client]:
         for name, tags, vhost in (
             ("watcher", "monitoring", "eu"),
             ("nobody", "", "/"),
-            ("app", "", "/"),
         ):
             it.put(f"/users/{name}", json={"password": "s3cret", "tags": tags})
-            rights = {"configure": "", "write": "", "read": "orders" if name == "app" else ".*"}
+            rights = {"configure": "", "write": "", "read": ".*"}
             it.put(f"/permissions/{vhost.replace('/', '%2F')}/{name}", json=rights)
         yield it
 
@@ -152,21 +151,28 @@ def test_virtual_hosts_and_what_a_user_may_see(rabbit: Rabbit, api: httpx.Client
 
 def test_named_queues_by_amqp(rabbit: Rabbit, api: httpx.Client) -> None:
     api.put("/queues/%2F/orders", json={"durable": True})
-    api.put("/queues/%2F/secrets", json={"durable": True})
+
+    url = f"amqp://guest:guest@127.0.0.1:{rabbit.port}/"
+    names = ("plain", "gone", "exclusive", "orders")
+    bench = bench_of(settings_of("rabbitmq", url, queues=names))
 
     async def scene() -> None:
         await (await _filled(rabbit, "/", "plain")).close()  # what was in hands is given back
+        async with await aio_pika.connect(url) as connection:
+            channel = await connection.channel()
+            await channel.declare_queue("exclusive", exclusive=True)
+            async with bench.running():
+                await bench.until(lambda b: b.health.reads_total)
 
     asyncio.run(scene())
-    url = f"amqp://guest:guest@127.0.0.1:{rabbit.port}/"
-    bench = bench_of(settings_of("rabbitmq", url, queues=("plain", "gone", "orders"))).look()
     rows = {row["queue"]: row for row in bench.rows}
     assert rows.keys() == {"plain", "orders"}
     assert [rows["plain"][name] for name in NAMES] == [17, None, None, None, 0]
     assert rows["orders"]["backlog"] == 0
     assert rows["orders"]["oldest_age_s"] == 0
-    assert [one.queue for one in bench.health.unseen] == ["gone"]
+    assert [one.queue for one in bench.health.unseen] == ["gone", "exclusive"]
     assert "gone: no queue has that name" in bench.health.last_error
+    assert "exclusive: the broker does not tell of it: RESOURCE_LOCKED" in bench.health.last_error
 
     base = f"127.0.0.1:{rabbit.port}"
     for url, fault, text in (

@@ -15,16 +15,14 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import (
     AMQPError,
     AuthenticationError,
-    ChannelAccessRefused,
     ChannelNotFoundEntity,
     ConnectionNotAllowed,
     InvalidFrameError,
     ProbableAuthenticationError,
 )
 
-from streamgauge.model.gatherer import Fault
 from streamgauge.receive.collectors.collector import CollectorSettings, QueueReading
-from streamgauge.receive.collectors.faults import CollectorFault, not_permitted, wrong_credentials
+from streamgauge.receive.collectors.faults import not_permitted, wrong_credentials
 
 PORTS = {"amqp": 5672, "amqps": 5671}
 
@@ -86,12 +84,10 @@ class DeclareCollector:
             queue = await channel.declare_queue(name, passive=True)
         except ChannelNotFoundEntity:
             return QueueReading(name, problem="no queue has that name: check `queues`")
-        except ChannelAccessRefused:
-            return QueueReading(name, problem="no permission to see it: the user needs some on it")
         except AMQPError as error:
             if self._connection is None or self._connection.is_closed:
                 raise ConnectionResetError from error
-            text = f"{self._address.where}: {type(error).__name__}: {error}"
-            raise CollectorFault(Fault.ANSWER, text) from error
+            # Such as the queue that belongs to one connection alone.
+            return QueueReading(name, problem=f"the broker does not tell of it: {error}")
         told = queue.declaration_result
         return QueueReading(name, backlog=told.message_count, consumers=told.consumer_count)

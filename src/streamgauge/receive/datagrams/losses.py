@@ -43,6 +43,8 @@ class Losses:
         self.path = path
         self._ledger, self._pulse = ledger, pulse
         pulse.lost(0)
+        for loss in Loss:  # so that the first one shows as a rise
+            metrics.UNANSWERED_LOST.labels(path, loss.value)
 
     def count(self, loss: Loss, count: int, why: str) -> None:
         """Count `count` datagrams, or lines of a stream, that are lost; `why` is for people."""

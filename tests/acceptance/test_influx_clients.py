@@ -65,7 +65,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         f'[udp]\nlisten = "127.0.0.1:{port}"\n'
         f'[unix]\ndatagram = "{datagram}"\nstream = "{stream}"\n'
         f'[limits]\nburst = "1s"\n[[limit]]\ntenant = "{LIMITED}"\nlines_per_second = 1000\n'
-    )
+    ) + map_of_the_page()
     with StreamgaugeProcess(folder, config) as process:
         yield World(process.start(), port, datagram, stream)
         assert not lost(process)
@@ -74,6 +74,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         assert "no longer gathers" not in process.stderr
     assert not datagram.exists()
     assert not stream.exists()
+
+
+def map_of_the_page() -> str:
+    (found,) = re.findall(r"```toml\n(\[\[map\]\]\n.*?)```", PAGE, re.DOTALL)
+    return str(found)
 
 
 def lost(process: StreamgaugeProcess) -> int:
@@ -257,6 +262,9 @@ def test_telegraf_over_http(world: World, output: str) -> None:
         answer = world.process.client.post(path, content=sent, headers=headers)
         assert (answer.status_code, answer.content) == (204, b"")
     world.count(tenant, 6)
+    now = time.time()
+    found = overview(world.process.client, now - HOUR_S, now + HOUR_S)
+    assert found["queue"]["backlog"] == 3, "of rabbitmq_queue, by the map of the page"
 
 
 def test_telegraf_by_socket_writer(world: World) -> None:

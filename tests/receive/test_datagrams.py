@@ -317,6 +317,40 @@ def test_a_stream_is_held_back_and_loses_nothing(tmp_path: Path) -> None:
     assert (world.sink.message_count, world.refused) == (20_000, {})
 
 
+def test_open_connections_hand_over_what_was_sent_when_it_stops(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "gauge.sock"
+    with socket.socket(socket.AF_UNIX) as idle, socket.socket(socket.AF_UNIX) as busy:
+
+        async def go() -> None:
+            async with listening(world.unix(path)):
+                for one in (idle, busy):
+                    one.connect(str(path))
+                busy.sendall(message() + b"\n")
+                await until(lambda: world.sink.message_count == 1)
+                busy.sendall(message(tenant="x" * 90) + b"\n" + message() + b"\nmess")
+
+        asyncio.run(go())
+        assert [one.recv(1) for one in (idle, busy)] == [b"", b""], "their connections are ended"
+    assert (world.sink.message_count, world.refused) == (3, {"unreadable_body": 1})
+
+
+def test_what_a_stream_sent_and_nothing_can_keep_is_counted_at_the_end(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "gauge.sock"
+    world.sink.failure = StoreError("no disk", permanent=False)
+    line = message(tenant="x" * 90) + b"\n"
+
+    async def go() -> None:
+        async with listening(world.unix(path, max_waiting_bytes=100_000)):
+            _, writer = await asyncio.open_unix_connection(path)
+            writer.write(line * 1_500)
+            await until(lambda: world.health.state is GathererState.FAILING)
+            await writer.drain()
+        writer.close()
+
+    asyncio.run(go())
+    assert (world.health.lost_total, world.refused) == (1_500, {"unanswered": 1_500})
+
+
 def test_a_line_without_end_ends_its_connection_alone(tmp_path: Path) -> None:
     world, path = World(), tmp_path / "gauge.sock"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import dataclass
 
 import structlog
 
@@ -56,7 +57,7 @@ class StreamListener:
         gates = metering.intake.gates
         self._clock, self._losses = gates.clock, Losses(lines.path, gates.ledger, pulse)
         self._max_waiting_bytes = max_waiting_bytes
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: list[_Connection] = []
         self.address: object = None
         """Where it listens; once it does."""
 
@@ -70,7 +71,7 @@ class StreamListener:
         keeper = Keeper(self._lines, self._metering, waiting, self._losses, self._pulse)
         opened = opened_for(self._open, self._pulse)
         self.address, file = opened.getsockname(), file_of(opened)
-        server = await self._serve(opened, waiting, stop)
+        server = await self._serve(opened, waiting)
         log.info(f"line protocol is taken at {self.name} {shown(self.address)}")
         try:
             await keeper.run(stop, lambda: None)
@@ -83,62 +84,42 @@ class StreamListener:
                 await asyncio.wait({ending}, timeout=_IDLE_S)
         await keeper.finish()
 
-    async def _serve(
-        self, opened: socket.socket, waiting: Waiting, stop: asyncio.Event
-    ) -> asyncio.Server:
+    async def _serve(self, opened: socket.socket, waiting: Waiting) -> asyncio.Server:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             if task is None or len(self._connections) >= MAX_CONNECTIONS:
                 writer.close()
                 return
-            self._connections.add(task)
+            connection = _Connection(task, reader, writer)
+            self._connections.append(connection)
             try:
-                await self._read(reader, waiting, stop)
+                await self._read(connection, waiting)
             except ConnectionError:
                 pass
             finally:
-                self._connections.discard(task)
+                self._connections.remove(connection)
                 writer.close()
 
         return await asyncio.start_unix_server(connected, sock=opened, limit=READ_BYTES)
 
-    async def _read(
-        self, reader: asyncio.StreamReader, waiting: Waiting, stop: asyncio.Event
-    ) -> None:
+    async def _read(self, connection: _Connection, waiting: Waiting) -> None:
         """Hand on whole lines until the connection ends."""
         rest = b""
-        while data := await self._next(reader, stop):
+        while data := await connection.reader.read(READ_BYTES):
+            connection.read_count += 1
             whole, line_break, tail = (rest + data).rpartition(b"\n")
             rest = tail if line_break else rest + data
             if whole:
+                connection.is_held = True
                 await self._add(waiting, whole)
+                connection.is_held = False
             if len(rest) > MAX_LINE_BYTES:
-                self._losses.count(
-                    Loss.TOO_LARGE, 1, f"a line of more than {MAX_LINE_BYTES:,} bytes"
-                )
+                why = f"a line of more than {MAX_LINE_BYTES:,} bytes"
+                self._losses.count(Loss.TOO_LARGE, 1, why)
                 return
         if rest.strip():
             why = "the connection ended in the middle of a line: end each line by a line break"
             self._losses.count(Loss.CUT_OFF, 1, why)
-
-    async def _next(self, reader: asyncio.StreamReader, stop: asyncio.Event) -> bytes:
-        """What comes next; nothing at the end, or where it stands still while we stop."""
-        if stop.is_set():
-            try:
-                async with asyncio.timeout(_IDLE_S):
-                    return await reader.read(READ_BYTES)
-            except TimeoutError:
-                return b""
-        reading = asyncio.ensure_future(reader.read(READ_BYTES))
-        stopping = asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
-                return reading.result()
-        finally:
-            stopping.cancel()
-            reading.cancel()
-        return await self._next(reader, stop)
 
     async def _add(self, waiting: Waiting, whole: bytes) -> None:
         """Put lines to what waits, once there is room."""
@@ -147,8 +128,38 @@ class StreamListener:
             await waiting.room()
 
     async def _end_connections(self) -> None:
-        """Let connections hand over what is there, for a while."""
-        if self._connections:
-            _, late = await asyncio.wait(self._connections, timeout=STOP_WITHIN_S)
-            for task in late:
-                task.cancel()
+        """End each connection once it is idle, and all of them after a while."""
+        before: dict[int, int] = {}
+        for _ in range(round(STOP_WITHIN_S / _IDLE_S)):
+            if not self._connections:
+                return
+            for one in self._connections:
+                if not one.is_held and before.get(id(one)) == one.read_count:
+                    one.end()
+            before = {id(one): one.read_count for one in self._connections}
+            await asyncio.sleep(_IDLE_S)
+        late = [one.task for one in self._connections]
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+
+@dataclass(eq=False, slots=True)
+class _Connection:
+    """One sender."""
+
+    task: asyncio.Task[None]
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    read_count: int = 0
+    is_held: bool = False
+    """Its lines wait for room."""
+    is_ended: bool = False
+
+    def end(self) -> None:
+        """Let its reader find the end; for one that waits for what comes next."""
+        if not self.is_ended:
+            self.is_ended = True
+            self.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            self.reader.feed_eof()

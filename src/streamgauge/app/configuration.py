@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 
 from streamgauge.app.config import (
+    QUEUES,
     Auth,
     Backup,
     DeclaredFlow,
@@ -53,7 +54,8 @@ from streamgauge.model.errors import ConfigError
 from streamgauge.receive.collectors.address import shown
 
 _PREFIX = "STREAMGAUGE_"
-_KINDS = {"opsgenie", "webhook", "log", "rabbitmq", "nats", "redis", "postgresql"}
+_QUEUE_KINDS = {typing.get_args(one.model_fields["kind"].annotation)[0] for one in QUEUES}
+_KINDS = {"opsgenie", "webhook", "log", *_QUEUE_KINDS}
 """What tells tables of one name apart; not a part of a key's name."""
 _SECRET_WORDS = ("token", "key", "password", "secret", "header")
 

@@ -19,7 +19,8 @@ from tests.receive.collectors.conftest import settings_of
 
 from streamgauge.model.gatherer import AgeMethod, Fault
 from streamgauge.receive.collectors.collector import CollectorSettings
-from streamgauge.receive.collectors.kafka import KafkaCollector, Partition, reading
+from streamgauge.receive.collectors.kafka import KafkaCollector, reading
+from streamgauge.receive.collectors.kafka_heads import Partition
 from streamgauge.testing.collecting import Bench, bench_of
 
 OPTIONS = {"sasl_mechanism": "", "ca_file": ""}

@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from confluent_kafka import (
@@ -41,11 +39,8 @@ from streamgauge.receive.collectors.faults import (
     not_permitted,
     wrong_credentials,
 )
+from streamgauge.receive.collectors.kafka_heads import Partition, Place, put_at
 
-MAX_HEADS = 200
-"""Partitions whose oldest message is read at one look, those that lag most first."""
-HEADS_S = 2.0
-"""What reading them may take."""
 _INTERNAL = "__"
 _LOCKED_OUT = {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED}
 _FORBIDDEN = {
@@ -56,35 +51,11 @@ _FORBIDDEN = {
 _SILENT = {KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE}
 _AWAY = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE}
 T = TypeVar("T")
-Place = tuple[str, int]
-"""Topic and partition."""
 
 
 def make(settings: CollectorSettings) -> KafkaCollector:
     """A collector that is not connected yet."""
     return KafkaCollector(settings)
-
-
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """One partition, as one group stands in it."""
-
-    low: int
-    """Offset of the oldest message that is kept."""
-    high: int
-    """Offset of the next one that comes."""
-    committed: int
-    """Offset of the next one that the group takes."""
-
-    @property
-    def next(self) -> int:
-        """The first message that waits: what was deleted unread does not."""
-        return min(max(self.committed, self.low), self.high)
-
-    @property
-    def lag(self) -> int:
-        """Messages that wait."""
-        return self.high - self.next
 
 
 class KafkaCollector:
@@ -167,7 +138,7 @@ class KafkaCollector:
             if self._settings.naming.takes(f"{topic}/{group}")
         }
         members = {group: self._members(self._admin, group) for group in groups}
-        heads = self._heads(standing)
+        heads = put_at(self._reader, standing) if self._reader else {}
         now = time.time()
         return [
             reading(topic, group, partitions, heads, members[group], now)
@@ -220,29 +191,6 @@ class KafkaCollector:
         except KafkaException:
             return None
 
-    def _heads(
-        self, standing: Mapping[tuple[str, str], Mapping[int, Partition]]
-    ) -> dict[tuple[str, int, int], float]:
-        """When the oldest waiting messages were put, epoch seconds, by topic, partition, offset.
-
-        One consumer reads all of them: its partitions are assigned, no group is joined.
-        """
-        lags: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
-        for (topic, _), partitions in standing.items():
-            for number, one in partitions.items():
-                if one.lag:
-                    lags[topic, number][one.next] = one.lag
-        wanted = [(place, at) for place, offsets in lags.items() for at in offsets]
-        wanted.sort(key=lambda one: -lags[one[0]][one[1]])
-        found: dict[tuple[str, int, int], float] = {}
-        rounds = _rounds(wanted[:MAX_HEADS])
-        until = time.monotonic() + HEADS_S
-        for some in rounds:
-            if self._reader is None or time.monotonic() > until:
-                break
-            found |= _read_heads(self._reader, some, until)
-        return found
-
     def _explained(self, error: KafkaError) -> Exception:
         where, user, code = self._address.where, self._address.user, error.code()
         if code in _LOCKED_OUT:
@@ -293,37 +241,3 @@ def reading(
         oldest_age_s=age_s,
         oldest_age_method=AgeMethod.NONE if age_s is None else AgeMethod.HEAD,
     )
-
-
-def _rounds(wanted: Sequence[tuple[Place, int]]) -> list[dict[Place, int]]:
-    """Each partition once a round: a consumer has one position in it."""
-    rounds: list[dict[Place, int]] = []
-    for place, offset in wanted:
-        for some in rounds:
-            if place not in some:
-                some[place] = offset
-                break
-        else:
-            rounds.append({place: offset})
-    return rounds
-
-
-def _read_heads(
-    reader: Consumer, wanted: Mapping[Place, int], until: float
-) -> dict[tuple[str, int, int], float]:
-    """The first message of each, as far as they come in time."""
-    reader.assign([TopicPartition(*place, offset) for place, offset in wanted.items()])
-    found: dict[tuple[str, int, int], float] = {}
-    missing = dict(wanted)
-    while missing and (left_s := until - time.monotonic()) > 0:
-        for message in reader.consume(len(missing), timeout=min(left_s, 0.5)):
-            place = message.topic(), message.partition()
-            if message.error() or place not in missing:
-                continue
-            kind, stamp_ms = message.timestamp()
-            offset = missing.pop(place)
-            if kind:
-                found[(*place, offset)] = stamp_ms / 1e3
-            reader.incremental_unassign([TopicPartition(*place)])
-    reader.unassign()
-    return found

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamgauge.model.clock import SimulatedClock
@@ -27,6 +27,7 @@ from streamgauge.receive.datagrams.sockets import udp_socket, unix_socket
 from streamgauge.receive.datagrams.streams import StreamListener
 from streamgauge.receive.datagrams.waiting import MAX_LINES, Waiting
 from streamgauge.receive.gates import Gates, gates_of
+from streamgauge.receive.influx import parse
 from streamgauge.receive.intake import Intake
 from streamgauge.receive.limits import ReceiveLimits
 from streamgauge.receive.meaning.metering import Metering
@@ -427,6 +428,46 @@ def test_all_that_is_let_in_comes_out_once_and_in_order(pieces: list[bytes], lim
     assert joined == b"".join(one + b"\n" for one in let_in)
     assert (count, waiting.has_some.is_set()) == (len(let_in), False)
     assert waiting.add(b"x" * (limit - 1), NOW), "there is room again for all"
+
+
+PIECES = st.sampled_from(
+    [
+        *(b"messages count=1i", b"m", b" v=", b"1i", b",t=a", b',t="', b'="', b'"', b'"x"', b"\\"),
+        *(b" ", b"\n", b",", b"#", b"=", b"\t", b'v="it', b'm v="x y",w=2 1', b"\r", b"\xff"),
+    ]
+)
+DATAGRAMS = st.lists(st.lists(PIECES, max_size=7).map(b"".join), max_size=8)
+
+
+def understood(body: bytes) -> tuple[int, int, int, int]:
+    """Messages, points, lines, refused lines."""
+    parsed = parse(body, precision="ns", db="", received_at_ns=NOW * 10**9)
+    batch = parsed.batch
+    messages, points = batch.messages.num_rows, batch.points.num_rows
+    return messages, points, parsed.line_count, parsed.rejected_count
+
+
+def added(found: list[tuple[int, int, int, int]]) -> list[int]:
+    return [sum(column) for column in zip(*found, strict=True)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(datagrams=DATAGRAMS)
+@example(datagrams=[b'm v="x', b"messages count=1i", b'm v="'])
+@example(datagrams=[b'm,t=" v=" ', b"messages count=1i", b'm,t=" v="'])
+@example(datagrams=[b'm v="x\\"', b"messages count=1i", b'm v="x\\"'])
+def test_no_datagram_changes_what_another_means(datagrams: list[bytes]) -> None:
+    waiting = Waiting()
+    for one in datagrams:
+        waiting.add(one, NOW)
+    waiting.seal()
+    bodies = []
+    while (body := waiting.first()) is not None:
+        bodies.append(bytes(body.content))
+        waiting.done()
+    assert added([understood(one) for one in bodies]) == added(
+        [understood(one) for one in datagrams]
+    )
 
 
 def test_a_body_is_due_when_it_is_full() -> None:

@@ -8,6 +8,7 @@ event loop.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -17,6 +18,9 @@ MAX_BODY_BYTES = 1_000_000
 """Of a body, as above."""
 MAX_WAITING_BYTES = 16_000_000
 """Of all that waits; beyond it datagrams are dropped and streams held back."""
+
+_QUOTE_IN_KEY = re.compile(rb'^[ \t\0]*+[^ \t\0\n]*"', re.MULTILINE)
+_WHOLE_STRING = re.compile(rb'="[^"\n]*+"(?=[, \r\n]|\Z)')
 
 
 @dataclass(slots=True)
@@ -100,7 +104,11 @@ class Waiting:
 def _may_reach_over(text: bytes) -> bool:
     """Whether a string may be open at its end, which could swallow what others sent behind it.
 
-    Such a piece is cut off, or broken, or has escaped quotes: it becomes a body of its own.
+    Such a piece becomes a body of its own: one that is cut off or broken, or has quotes in its
+    tags, escaped ones, or a line break between two.
     """
-    quotes = text.count(b'"')
-    return bool(quotes) and (quotes % 2 == 1 or b"\\" in text)
+    if b'"' not in text:
+        return False
+    if b"\\" in text or _QUOTE_IN_KEY.search(text):
+        return True
+    return b'"' in _WHOLE_STRING.sub(b"", text)

@@ -41,7 +41,8 @@ def udp_socket(host: str, port: int) -> socket.socket:
     except OSError as error:
         opened.close()
         raise ConfigError(
-            f"[udp] listen: {host}:{port} cannot be listened on: {error.strerror}"
+            f"[udp] listen: {host}:{port} cannot be listened on ({error.strerror}): give a free "
+            "port at an address of this machine"
         ) from error
     _enlarge(opened)
     return opened

@@ -213,8 +213,8 @@ def test_the_command_imports_an_export(world: World, tmp_path: Path) -> None:
 
 
 # Telegraf
-# Source: influxdata/telegraf plugins/inputs/{internal,rabbitmq,nats_consumer}/README.md and
-# plugins/outputs/{influxdb,influxdb_v2,http,socket_writer}/README.md: measurements, tags, fields.
+# Source: influxdata/telegraf plugins/inputs/{internal,rabbitmq}/README.md and
+# plugins/outputs/socket_writer/README.md: measurements, tags and fields, shortened.
 
 TELEGRAF = """\
 internal_agent,go_version=1.22.2,host=tyrion,version=1.30.3 gather_errors=0i,gather_timeouts=0i,\

@@ -431,3 +431,13 @@ def test_a_proposal_can_be_pasted_and_makes_sense(
         assert part in toml
     (rule,) = rules_of(toml, tmp_path)
     assert rule.fits(name, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "is_strange"),
+    [("orders_messages_total", True), ("streamgauge_lag_messages", False), ("cpu_seconds", False)],
+)
+def test_what_looks_like_messages_and_is_not_our_own_is_strange(
+    name: str, is_strange: bool
+) -> None:
+    assert reading(name).is_strange is is_strange

@@ -193,8 +193,8 @@ def family_name(name: str) -> str:
 
 @lru_cache(_NAMES_KEPT)
 def looks_like_ours(name: str) -> bool:
-    """Whether the words of a name are those of messages or queues."""
-    return bool(_LOOKS.search(name))
+    """Whether the words of a name are those of messages or queues, and not streamgauge's own."""
+    return not name.startswith("streamgauge_") and bool(_LOOKS.search(name))
 
 
 def factor_of(target: Target, unit: str) -> float:

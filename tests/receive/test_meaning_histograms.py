@@ -307,6 +307,110 @@ def test_many_scrapes_in_one_body_count_one_by_one() -> None:
     assert found == {20: 38, 30: 20, 40: 20, 50: 20, 60: 20}
 
 
+FINE: Sequence[tuple[float, float]] = ((-INF, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, INF))
+COARSE: Sequence[tuple[float, float]] = ((-INF, 2.0), (2.0, INF))
+BODY = st.lists(
+    st.tuples(
+        st.integers(0, 3),  # series
+        st.sampled_from([10, 10, 10, 10, 0, -5]),  # s since its last point
+        st.lists(st.integers(0, 3), min_size=4, max_size=4),  # gained by cell
+        st.sampled_from(["", "", "", "", "reset", "coarse", "empty"]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def alongside(parts: Sequence[Histograms]) -> Histograms:
+    """Many in one body; a series is the same one wherever it occurs."""
+    series = list(dict.fromkeys(one.series[0] for one in parts))
+    sizes = [len(one.weight) for one in parts]
+    return Histograms(
+        series,
+        np.array([series.index(one.series[0]) for one in parts], np.int32),
+        np.concatenate([one.time_ns for one in parts]),
+        np.concatenate([one.start_ns for one in parts]),
+        np.concatenate([one.count for one in parts]),
+        np.concatenate([one.sum for one in parts]),
+        np.cumsum([0, *sizes]),
+        np.concatenate([one.lower for one in parts]),
+        np.concatenate([one.upper for one in parts]),
+        np.concatenate([one.weight for one in parts]),
+    )
+
+
+def rows_of(meter: Meter, table: str) -> Counter[str]:
+    """Rows of all bodies, added up."""
+    found: Counter[str] = Counter()
+    for body in meter.sink.bodies:
+        told = getattr(body.batch, table)
+        for row in told.to_pylist() if told is not None else []:
+            count = row.pop("count")
+            found[str(row)] += count
+    return found
+
+
+class Sender:
+    """Of some histograms."""
+
+    def __init__(self, form: Form) -> None:
+        self._series = [
+            Series(name, (("router", router), ("tenant", tenant)), form, unit)
+            for name, router, tenant, unit in (
+                ("message.latency", "a", "acme", "s"),
+                ("message.latency", "b", "beta", "ms"),
+                ("message.latency", "c", "acme", "s"),
+                ("message.queue_time", "a", "acme", "s"),
+            )
+        ]
+        self._form = form
+        self._times, self._levels = [100] * 4, np.zeros((4, 4))
+
+    def point(self, which: int, after_s: int, gained: list[int], event: str) -> Histograms:
+        """One point; `after_s` may be negative: it comes late."""
+        time = self._times[which] = self._times[which] + after_s
+        before = 0 if event == "reset" or self._form == Form.DELTA else self._levels[which]
+        level = self._levels[which] = np.array(gained) + before
+        bounds, weight = FINE, level
+        if event == "coarse":
+            bounds, weight = COARSE, level.reshape(2, 2).sum(1)
+        cells = [(*bound, one) for bound, one in zip(bounds, weight.tolist(), strict=True)]
+        start = 50 if which == 1 else 0
+        total = math.nan if which == 2 else float(level @ (0.5, 1.5, 3, 20))
+        cells = [] if event == "empty" else cells
+        return hist(time, cells, start, self._series[which], total)
+
+
+@given(
+    bodies=st.lists(BODY, min_size=2, max_size=6),
+    form=st.sampled_from([Form.CUMULATIVE, Form.CUMULATIVE, Form.DELTA]),
+    killed=st.integers(0, 9),
+)
+@settings(max_examples=60, deadline=None)
+def test_all_at_once_they_add_what_they_add_one_by_one(
+    bodies: list[list[tuple[int, int, list[int], str]]], form: Form, killed: int
+) -> None:
+    """A point that comes again in its body adds nothing, and is never taken with others at once."""
+    with TemporaryDirectory() as first, TemporaryDirectory() as second:
+        together, one_by_one = Meter(Path(first)), Meter(Path(second))
+        sender, counter = Sender(form), Series("messages", (("router", "c"),), Form.DELTA)
+        for meter in (together, one_by_one):
+            meter.send(counted(10, 5, counter))
+        for number, body in enumerate(bodies):
+            parts = [sender.point(*one) for one in body]
+            together.send(histograms=alongside(parts))
+            twice = [parts * 2] if form == Form.CUMULATIVE else [[part] for part in parts]
+            for one in twice:
+                one_by_one.send(histograms=alongside(one))
+            if number == killed:
+                together.kill()
+                one_by_one.kill()
+        for meter in (together, one_by_one):
+            meter.metering.close()
+    for table in ("messages", "durations"):
+        assert rows_of(together, table) == rows_of(one_by_one, table)
+
+
 @pytest.mark.parametrize(
     ("cell", "value"),
     [

@@ -14,7 +14,6 @@ from streamgauge.receive.meaning.names import Target
 from streamgauge.receive.meaning.reading import Manner
 from streamgauge.receive.meaning.rising import Rising, is_bucket
 from streamgauge.receive.meaning.samples import Samples, Shaped
-from streamgauge.receive.meaning.shapes import Shape
 from streamgauge.receive.meaning.shelf import Rows, Shelf
 from streamgauge.receive.meaning.tables import Pointed, points_table, queue_table
 from streamgauge.receive.measured import Form, Histograms, Measured
@@ -169,21 +168,23 @@ class Draft:
 
     def _shaped(self) -> Shaped:
         chosen = self._chosen_histograms(names.HISTOGRAMS)
-        told = self.histograms
-        factors = self.shelf.at["factor"][self.histogram_rows[chosen]].tolist()
-        shapes = []
-        for place, factor in zip(chosen.tolist(), factors, strict=True):
-            cells = slice(int(told.cells[place]), int(told.cells[place + 1]))
-            shapes.append(
-                Shape(
-                    int(told.time_ns[place]),
-                    float(told.sum[place]) * factor,
-                    told.lower[cells] * factor,
-                    told.upper[cells] * factor,
-                    told.weight[cells],
-                )
-            )
-        return Shaped(self.histogram_rows[chosen], told.start_ns[chosen], shapes)
+        told, sizes = self.histograms, np.diff(self.histograms.cells)
+        is_in = np.zeros(len(sizes), bool)
+        is_in[chosen] = True
+        inside = np.repeat(is_in, sizes)
+        rows, sizes = self.histogram_rows[chosen], sizes[chosen]
+        factor = self.shelf.at["factor"][rows]
+        by_cell = np.repeat(factor, sizes)
+        return Shaped(
+            rows,
+            told.time_ns[chosen],
+            told.start_ns[chosen],
+            told.sum[chosen] * factor,
+            sizes,
+            told.lower[inside] * by_cell,
+            told.upper[inside] * by_cell,
+            told.weight[inside],
+        )
 
 
 def _bound(upper: float) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from streamgauge.receive.meaning.cells import middles, middles_by_sum
 from streamgauge.receive.meaning.leveled import Leveled
-from streamgauge.receive.meaning.samples import Floats, Ints, Samples
+from streamgauge.receive.meaning.samples import Floats, Ints, Risen, Samples
 from streamgauge.receive.meaning.shapes import Shape
 from streamgauge.receive.meaning.tables import Counted
 
@@ -68,22 +68,34 @@ class Gathered:
         told, self._cells = self._cells, []
         if not told:
             return
-        sizes = np.array([len(by) for _, _, by, _, _ in told])
-        starts = np.cumsum(sizes) - sizes
-        by = np.concatenate([by for _, _, by, _, _ in told])
-        lower = np.concatenate([shape.lower for _, shape, _, _, _ in told])
-        upper = np.concatenate([shape.upper for _, shape, _, _, _ in told])
-        total = np.array([shape.sum for _, shape, _, _, _ in told])
-        values = middles_by_sum(lower, upper, by, starts, total)
-        full = np.flatnonzero(by > 0)
-        of = np.repeat(np.arange(len(told)), sizes)[full]
-        waits = np.array([is_wait for *_, is_wait in told])[of]
-        seconds = values[full]
+        self.add_risen(
+            Risen(
+                np.array([row for row, *_ in told], np.int32),
+                np.array([shape.time_ns for _, shape, *_ in told], np.int64),
+                [key for _, _, _, key, _ in told],
+                np.array([shape.sum for _, shape, *_ in told]),
+                np.array([len(by) for _, _, by, _, _ in told]),
+                np.concatenate([shape.lower for _, shape, *_ in told]),
+                np.concatenate([shape.upper for _, shape, *_ in told]),
+                np.concatenate([by for _, _, by, _, _ in told]),
+                np.array([is_wait for *_, is_wait in told]),
+            )
+        )
+
+    def add_risen(self, risen: Risen) -> None:
+        """What many histograms add."""
+        if not len(risen.rows):
+            return
+        starts = np.cumsum(risen.sizes) - risen.sizes
+        values = middles_by_sum(risen.lower, risen.upper, risen.by, starts, risen.sum)
+        full = np.flatnonzero(risen.by > 0)
+        of = np.repeat(np.arange(len(risen.rows)), risen.sizes)[full]
+        waits, seconds = risen.is_wait[of], values[full]
         self.parts.append(
             Counted(
-                np.array([row for row, *_ in told], np.int32)[of],
-                np.array([shape.time_ns for _, shape, *_ in told], np.int64)[of],
-                np.rint(by[full]),
+                risen.rows[of],
+                risen.time_ns[of],
+                np.rint(risen.by[full]),
                 np.zeros(len(full)),
                 np.where(waits, np.nan, seconds),
                 np.where(waits, seconds, np.nan),
@@ -91,7 +103,7 @@ class Gathered:
         )
         self.slots.append(np.full(len(full), NOBODY))
         self.shapes.append(of + len(self.keys))
-        self.keys.extend(key for _, _, _, key, _ in told)
+        self.keys.extend(risen.keys)
 
     def add_levels(self, level: Leveled) -> None:
         """What classic histograms add."""

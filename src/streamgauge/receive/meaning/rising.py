@@ -3,7 +3,7 @@
 1. Who counts messages in this body is noted first: a histogram adds to them only where its sender
    counts none.
 2. Counters add what they rose by.
-3. Histograms add their cells, those of a cumulative one what each gained.
+3. Histograms add their cells, those of a cumulative one what each gained; nearly all at once.
 4. Classic histograms are put together from their buckets, then count like cumulative ones.
 
 Nothing but classic buckets is moved on here: `change` says what would be.
@@ -15,11 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamgauge.receive.meaning import names
+from streamgauge.receive.meaning.alike import find_alike
 from streamgauge.receive.meaning.counters import FULL_WITHIN_NS, UNKNOWN
 from streamgauge.receive.meaning.gathered import NOBODY, Gathered
 from streamgauge.receive.meaning.leveled import Buckets, Leveled
 from streamgauge.receive.meaning.names import Target
-from streamgauge.receive.meaning.samples import Bools, Floats, Hashes, Ints, Samples, Shaped
+from streamgauge.receive.meaning.samples import (
+    Bools,
+    Floats,
+    Hashes,
+    Ints,
+    Risen,
+    Samples,
+    Shaped,
+)
 from streamgauge.receive.meaning.shapes import Shape
 from streamgauge.receive.meaning.shelf import Rows, Shelf
 from streamgauge.receive.meaning.standing import Change, Standing
@@ -51,8 +60,16 @@ class Rising:
         self.change.tellers = [one for one in told if one not in known]
 
     def _is_counted(self, row: int) -> bool:
-        teller = int(self._shelf.at["teller"][row])
+        return self._is_teller(int(self._shelf.at["teller"][row]))
+
+    def _is_teller(self, teller: int) -> bool:
         return teller in self._standing.tellers or teller in self.change.tellers
+
+    def _are_counted(self, rows: Rows) -> Bools:
+        """Whether the sender of each row [n] counts messages."""
+        tellers, of = np.unique(self._shelf.at["teller"][rows], return_inverse=True)
+        found: Bools = np.array([self._is_teller(one) for one in tellers.tolist()], bool)[of]
+        return found
 
     # -- counters -----------------------------------------------------------------------------
 
@@ -137,19 +154,44 @@ class Rising:
     # -- histograms ---------------------------------------------------------------------------
 
     def add_histograms(self, shaped: Shaped) -> None:
-        """Histograms as OTLP has them."""
-        form = self._shelf.at["form"][shaped.rows]
-        times = np.array([one.time_ns for one in shaped.shapes], np.int64)
-        has_start = (shaped.start_ns > 0) & (shaped.start_ns < times)
-        starts = np.where(has_start, shaped.start_ns, 0)
-        keys = mixed(self._shelf.at["identity"][shaped.rows], starts).tolist()
-        order = np.argsort(times, kind="stable")
-        for place in order.tolist():
-            row, shape = int(shaped.rows[place]), shaped.shapes[place]
-            if form[place] == Form.DELTA:
-                self._add(row, shape, shape.weight, NOBODY)
-            else:
-                self._add_cumulative(row, shape, keys[place], int(starts[place]))
+        """Histograms as OTLP has them; those that only rose all at once."""
+        if not len(shaped.rows):
+            return
+        is_delta = self._shelf.at["form"][shaped.rows] == Form.DELTA
+        delta = shaped.where(is_delta & (shaped.sizes > 0))
+        self._add_at_once(delta, delta.weight, delta.sum, [NOBODY] * len(delta.rows))
+        told = shaped.where(~is_delta)
+        has_start = (told.start_ns > 0) & (told.start_ns < told.time_ns)
+        starts = np.where(has_start, told.start_ns, 0)
+        keys = mixed(self._shelf.at["identity"][told.rows], starts)
+        is_odd = ~self._add_alike(told, keys)
+        if is_odd.any():
+            self._add_odd(told.where(is_odd), keys[is_odd].tolist(), starts[is_odd].tolist())
+
+    def _add_alike(self, told: Shaped, keys: Hashes) -> Bools:
+        """Add those that only rose; says which these are [n]."""
+        found = [self._find_shape(key) for key in keys.tolist()]
+        is_alike, alike = find_alike(told, keys, found)
+        if alike.before:
+            which = keys[is_alike].tolist()
+            self.change.shapes.update(zip(which, alike.after(), strict=True))
+            self._add_at_once(alike.told, alike.by, alike.gained, which)
+        return is_alike
+
+    def _add_at_once(self, told: Shaped, by: Floats, total: Floats, keys: list[int]) -> None:
+        is_wait = self._shelf.at["target"][told.rows] == Target.QUEUE_TIME
+        risen = Risen(
+            told.rows, told.time_ns, keys, total, told.sizes, told.lower, told.upper, by, is_wait
+        )
+        is_beside = is_wait | self._are_counted(told.rows)
+        self.durations.add_risen(risen.where(is_beside))
+        self.messages.add_risen(risen.where(~is_beside))
+
+    def _add_odd(self, told: Shaped, keys: list[int], starts: list[int]) -> None:
+        """Those that are looked at one by one, the oldest first."""
+        rows, shapes = told.rows.tolist(), list(told.shapes())
+        for place in np.argsort(told.time_ns, kind="stable").tolist():
+            self._add_cumulative(rows[place], shapes[place], keys[place], starts[place])
 
     def _add_cumulative(self, row: int, shape: Shape, key: int, start_ns: int) -> None:
         is_full = False
@@ -237,7 +279,6 @@ class Rising:
         inside = np.repeat(is_level, told.sizes)
         self.change.levels = told.as_told(inside)
         rows = told.rows[begin]
-        at = self._shelf.at[rows]
         level = Leveled(
             rows,
             told.time_ns[begin],
@@ -245,12 +286,9 @@ class Rising:
             sizes,
             told.upper[inside],
             by[inside],
-            at["target"] == Target.QUEUE_TIME,
+            self._shelf.at["target"][rows] == Target.QUEUE_TIME,
         )
-        tellers, of = np.unique(at["teller"], return_inverse=True)
-        known = (self._standing.tellers, self.change.tellers)
-        is_teller = np.array([one in known[0] or one in known[1] for one in tellers.tolist()])
-        is_beside = level.is_wait | is_teller[of]
+        is_beside = level.is_wait | self._are_counted(rows)
         self.durations.add_levels(level.where(is_beside))
         self.messages.add_levels(level.where(~is_beside))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,9 +35,87 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Shaped:
-    """Points with a histogram each."""
+    """Points with a histogram each, side by side."""
 
     rows: Rows
+    """[n]"""
+    time_ns: Ints
     start_ns: Ints
-    shapes: list[Shape]
-    """[n] in seconds."""
+    sum: Floats
+    """[n] seconds; NaN: not told."""
+    sizes: Ints
+    """[n] of cells."""
+    lower: Floats
+    """[n_cells] seconds; cells ascend within each."""
+    upper: Floats
+    weight: Floats
+
+    @property
+    def starts(self) -> Ints:
+        """[n] where the cells of each begin."""
+        found: Ints = np.cumsum(self.sizes) - self.sizes
+        return found
+
+    def where(self, chosen: Bools) -> Shaped:
+        """Those of them."""
+        if chosen.all():
+            return self
+        inside = np.repeat(chosen, self.sizes)
+        return Shaped(
+            self.rows[chosen],
+            self.time_ns[chosen],
+            self.start_ns[chosen],
+            self.sum[chosen],
+            self.sizes[chosen],
+            self.lower[inside],
+            self.upper[inside],
+            self.weight[inside],
+        )
+
+    def shapes(self) -> Iterator[Shape]:
+        """One by one."""
+        starts, sizes = self.starts.tolist(), self.sizes.tolist()
+        told = zip(self.time_ns.tolist(), self.sum.tolist(), starts, sizes, strict=True)
+        for time_ns, total, start, size in told:
+            cells = slice(start, start + size)
+            lower, upper, weight = self.lower[cells], self.upper[cells], self.weight[cells]
+            yield Shape(time_ns, total, lower, upper, weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Risen:
+    """What histograms add, side by side."""
+
+    rows: Rows
+    """[n]"""
+    time_ns: Ints
+    keys: list[int]
+    """[n]"""
+    sum: Floats
+    """[n] of the values that are added; NaN: not told."""
+    sizes: Ints
+    """[n] of cells; each has at least one."""
+    lower: Floats
+    """[n_cells] seconds."""
+    upper: Floats
+    by: Floats
+    """[n_cells]"""
+    is_wait: Bools
+    """[n]"""
+
+    def where(self, chosen: Bools) -> Risen:
+        """Those of them."""
+        if chosen.all():
+            return self
+        inside = np.repeat(chosen, self.sizes)
+        return Risen(
+            self.rows[chosen],
+            self.time_ns[chosen],
+            [self.keys[at] for at in np.flatnonzero(chosen).tolist()],
+            self.sum[chosen],
+            self.sizes[chosen],
+            self.lower[inside],
+            self.upper[inside],
+            self.by[inside],
+            self.is_wait[chosen],
+        )

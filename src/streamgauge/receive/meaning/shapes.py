@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,7 @@ _NEAR = 1e-9
 _HEADER = struct.Struct("<QqdI")
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """A histogram's point; cells ascending, [n_cells]."""
 
     time_ns: int
@@ -67,9 +66,9 @@ class Shape:
 
     def without_empty(self) -> Shape:
         """The same, to be kept."""
-        if len(self.weight) <= FEW_CELLS:  # a copy: the body that it came with is not to be held
-            return Shape(self.time_ns, self.sum, self.lower, self.upper, self.weight.copy())
         full = self.weight > 0
+        if len(full) <= FEW_CELLS:  # in any case a copy: the body it came with is not to be held
+            full[:] = True
         return Shape(self.time_ns, self.sum, self.lower[full], self.upper[full], self.weight[full])
 
 
@@ -120,7 +119,7 @@ def packed(shapes: list[tuple[int, Shape]]) -> bytes:
     """As bytes, for `unpacked`."""
     return b"".join(
         _HEADER.pack(key, one.time_ns, one.sum, len(one.weight))
-        + np.concatenate([one.lower, one.upper, one.weight]).astype("<f8").tobytes()
+        + b"".join(cells.astype("<f8", copy=False).tobytes() for cells in one[2:])
         for key, one in shapes
     )
 
@@ -131,6 +130,6 @@ def unpacked(data: bytes) -> Iterator[tuple[int, Shape]]:
     while at < len(data):
         key, time_ns, total, size = _HEADER.unpack_from(data, at)
         at += _HEADER.size
-        cells = np.frombuffer(data, "<f8", 3 * size, at).reshape(3, size)
+        cells = np.frombuffer(data, "<f8", 3 * size, at).reshape(3, size).copy()
         at += cells.nbytes
         yield key, Shape(time_ns, total, cells[0], cells[1], cells[2])

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
@@ -17,8 +18,9 @@ from streamgauge.model.batch import Parsed
 from streamgauge.model.errors import PayloadError
 from streamgauge.receive.bodies import BodyTooLarge
 from streamgauge.receive.influx.parsing import parse
+from streamgauge.receive.messages.columns import NUMBER_KEYS, TEXT_KEYS
 from streamgauge.receive.messages.decoding import decode
-from streamgauge.receive.messages.lines import MAX_LINES, MAX_UNREADABLE
+from streamgauge.receive.messages.lines import MAX_LINES, MAX_UNREADABLE, Habit
 from streamgauge.receive.messages.redaction import Redaction
 from streamgauge.receive.schema import HOPS_SCHEMA, MESSAGES_SCHEMA
 
@@ -252,6 +254,40 @@ def test_other_keys_are_left_out_whatever_they_hold() -> None:
 
 def test_the_first_of_two_equal_keys_counts() -> None:
     assert hop('{"id":"a","id":"b"}')["id"] == "a"
+
+
+UNUSUAL = [
+    b'{"id": "b", "time": 1800000000, "host": "h"}',
+    b'{"id": "b", "time": 1800000000, "queue_ms" : 5}',
+    b'{"id": "b: c", "time": 1800000000, "error":"x: y"}',
+    b'{"id": "b", "unknown": "x", "time": null, "version": "v"}',
+    b'{"id": "b", "id": "c", "version": "v"}',
+    b'{"id": "b", "time": 1800000000, "unknown": 1}',
+    b'{"error": {"id": "c", "version": "v"}}',
+    b'{"version":\t"v"}',
+    b"{}",
+]
+
+
+@pytest.mark.parametrize("line", UNUSUAL, ids=str)
+def test_a_key_is_found_though_no_body_before_had_it(line: bytes) -> None:
+    schema = pl.Schema(
+        dict.fromkeys(TEXT_KEYS, pl.String()) | dict.fromkeys(NUMBER_KEYS, pl.Float64())
+    )
+    habitual = b'{"id": "a", "time": 1800000000}'
+    habit = Habit()
+    for _ in range(3):
+        assert habit.read(habitual, schema) is not None
+    for _ in range(3):
+        found, alone = habit.read(habitual + b"\n" + line, schema), Habit().read(line, schema)
+        assert found is not None
+        assert alone is not None
+        assert found.row(1, named=True) == alone.row(0, named=True)
+
+
+def test_seconds_that_nanoseconds_do_not_reach_are_no_other_time() -> None:
+    parsed = raw(b'{"id": "a", "time": 20000000000}')
+    assert "more than 3600 s ahead of our clock" in parsed.rejected[0].reason
 
 
 def test_a_latency_below_zero_is_unknown_and_the_hop_stays() -> None:

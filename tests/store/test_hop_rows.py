@@ -52,6 +52,8 @@ def test_each_hop_has_its_own_number_and_hour() -> None:
         {"id": "ancient", "at": NOW - 100 * HOUR},
     ]
     rows = segment_of(body(hops=hops), body(hops=hops[:1])).tables["hops"].to_pylist()
+    assert [row["id"] for row in rows] == ["ancient", "late", "now", "now"], "by minute"
+    rows.sort(key=lambda row: row["seq"])
     assert [row["id"] for row in rows] == ["now", "late", "ancient", "now"]
     assert len({row["seq"] for row in rows}) == 4
     assert [row["hour"] - OF_NOW for row in rows] == [0, -1, -24, 0]

@@ -71,10 +71,10 @@ def _coded(frame: pl.DataFrame, keys: list[str], default: str) -> tuple[Codes, l
     words = [default]
     for key in keys:
         tag = frame.get_column(key).to_arrow().dictionary_encode()
-        found = pc.fill_null(tag.indices, -1).to_numpy() + np.int32(len(words))
         new = tag.dictionary.to_pylist()
         if len(keys) == 1 and not tag.null_count and "" not in new:
-            return found - np.int32(1), new
+            return tag.indices.to_numpy(), new
+        found = pc.fill_null(tag.indices, -1).to_numpy() + np.int32(len(words))
         is_told = found >= len(words)
         words += new
         if "" in new:
@@ -85,9 +85,9 @@ def _coded(frame: pl.DataFrame, keys: list[str], default: str) -> tuple[Codes, l
 
 def _merged(codes: Codes, words: list[str]) -> tuple[Codes, list[str]]:
     """The same with each word once."""
-    places = {word: place for place, word in enumerate(dict.fromkeys(words))}
-    if len(places) == len(words):
+    if len(set(words)) == len(words):
         return codes, words
+    places = {word: place for place, word in enumerate(dict.fromkeys(words))}
     return np.array([places[word] for word in words], np.int32)[codes], list(places)
 
 
@@ -100,6 +100,10 @@ def encoded(words: pa.Array) -> pa.DictionaryArray:
 
 
 def _check_words(name: str, codes: Codes, words: list[str], faults: Faults) -> None:
+    joined = "\0".join(["", *words])
+    is_clean = joined.count("\0") == len(words) and "\0{" not in joined and "\0[" not in joined
+    if is_clean and max(map(len, words)) <= MAX_NAME_CHARACTERS:
+        return  # seen of all at once: a body may have thousands of them
     wrong = {code: why for code, word in enumerate(words) if (why := _wrong_word(word))}
     for text in set(wrong.values()):
         chosen = [code for code, why in wrong.items() if why == text]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -74,13 +75,21 @@ def _is_told(texts: pa.Array) -> NDArray[np.bool_]:
 
 def _cleaned(texts: pa.Array, redaction: Redaction) -> pl.DataFrame:
     """`error` and `pattern` of distinct texts."""
-    error = redaction.expression(pl.col("error"), "error")
-    error = error.str.replace_all("\0", "\ufffd", literal=True).str.slice(0, MAX_ERROR_CHARACTERS)
     # In this thread: the pool's threads would compile the expressions again for each body.
-    frame = pl.DataFrame({"error": pl.Series(values=texts)}).select_seq(error)
+    frame = pl.DataFrame({"error": pl.Series(values=texts)}).select_seq(_clean_text(redaction))
     has_quotes = pc.any(pc.match_substring(texts, '"')).as_py()
-    pattern = pattern_of(pl.col("error"), has_quotes=has_quotes)
-    return frame.with_columns_seq(pattern.alias("pattern"))
+    return frame.with_columns_seq(_pattern(has_quotes))
+
+
+@lru_cache(8)
+def _clean_text(redaction: Redaction) -> pl.Expr:
+    error = redaction.expression(pl.col("error"), "error")
+    return error.str.replace_all("\0", "\ufffd", literal=True).str.slice(0, MAX_ERROR_CHARACTERS)
+
+
+@lru_cache(2)
+def _pattern(has_quotes: bool) -> pl.Expr:
+    return pattern_of(pl.col("error"), has_quotes=has_quotes).alias("pattern")
 
 
 def _is_failed(outcome: pa.DictionaryArray) -> NDArray[np.bool_]:

@@ -20,6 +20,7 @@ _RFC_3339 = (
     r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$"  # Source: RFC 3339, 5.6
 )
 _MAX_US = (2**63 - 1) // 1000
+_MOST_NS = 2**63 - 1
 _LATEST = 2.0**62
 
 
@@ -29,12 +30,15 @@ def read_times(
     """Nanoseconds [n], and which texts are no times.
 
     Args:
-        texts: [n] strings as they came; null where none came, which means now.
+        texts: [n] strings, or whole numbers, as they came; null where none came, which means
+            now.
         received_at_ns: now.
     """
     if texts.null_count() == len(texts):
         return np.full(len(texts), received_at_ns), np.zeros(len(texts), bool)
     told = texts.to_arrow()
+    if texts.dtype == pl.Int64():
+        return _told(_whole(told), received_at_ns), np.zeros(len(texts), bool)
     try:
         time_ns = _alike(told)
     except pa.ArrowInvalid:
@@ -42,7 +46,20 @@ def read_times(
     is_bad = np.zeros(len(texts), bool)
     if time_ns.null_count != told.null_count:
         is_bad = pc.and_(told.is_valid(), time_ns.is_null()).to_numpy(zero_copy_only=False)
-    return pc.fill_null(time_ns, received_at_ns).to_numpy(zero_copy_only=False), is_bad
+    return _told(time_ns, received_at_ns), is_bad
+
+
+def _told(time_ns: pa.Array, received_at_ns: int) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = pc.fill_null(time_ns, received_at_ns).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _whole(told: pa.Array) -> pa.Array:
+    """Nanoseconds [n] of whole numbers: -1 below zero, the most where they do not reach."""
+    number = pc.fill_null(told, 0).to_numpy(zero_copy_only=False)
+    unit = np.select([number < below for below, _ in UNITS_NS], [ns for _, ns in UNITS_NS], 1)
+    time_ns = np.where(number < 0, -1, np.minimum(number, _MOST_NS // unit) * unit)
+    return pa.array(time_ns, pa.int64(), mask=told.is_null().to_numpy(zero_copy_only=False))
 
 
 def _alike(told: pa.Array) -> pa.Array:

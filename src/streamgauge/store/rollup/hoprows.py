@@ -25,6 +25,7 @@ does not make a partition for each of its hours."""
 SAMPLES = 3
 """Of a fingerprint and flow, in a segment and in an hour."""
 SAMPLE_KEY = ("tenant", "source", "pipeline")
+OPTIONAL = ("latency_s", "queue_s", "error")
 _SAMPLE = pa.struct([("1", pa.int64()), ("2", pa.string()), ("3", pa.string())])
 
 
@@ -55,7 +56,27 @@ def _stored(hops: pa.Table, told: list[Body]) -> pa.Table:
     oldest = np.repeat(came - OLDEST_HOURS, [body.hops.num_rows for body in told])
     hour = np.maximum(hops.column("time_ns").to_numpy() // NS_A_HOUR, oldest)
     kept = hops.drop_columns(["pattern", "fingerprint"]).append_column("hour", pa.array(hour))
-    return raw_rows(kept.filter(pc.not_equal(kept.column("id"), "")))
+    has_id = pc.not_equal(kept.column("id"), "")
+    if not pc.all(has_id).as_py():
+        kept = kept.filter(has_id)
+    return raw_rows(_without_defaults(_by_minute(kept)))
+
+
+def _by_minute(hops: pa.Table) -> pa.Table:
+    """As the engine sorts them: it finds them sorted, which takes it less time."""
+    minute = hops.column("time_ns").to_numpy() // NS_A_MINUTE
+    if not np.any(minute[1:] < minute[:-1]):
+        return hops
+    order, _, _ = grouped(minute - minute.min())
+    return hops.take(pa.array(order)).combine_chunks()
+
+
+def _without_defaults(hops: pa.Table) -> pa.Table:
+    """Without the columns in which no row says anything: the engine fills them itself."""
+    tags = [field.name for field in hops.schema if pa.types.is_dictionary(field.type)]
+    silent = [name for name in tags if columns.codes_of(hops.column(name))[1].to_pylist() == [""]]
+    silent += [name for name in OPTIONAL if hops.column(name).null_count == hops.num_rows]
+    return hops.drop_columns(silent) if hops.num_rows else hops
 
 
 def _failed(hops: pa.Table) -> pa.Table:

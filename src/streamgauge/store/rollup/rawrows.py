@@ -54,8 +54,10 @@ def _ranks(tags: pa.ChunkedArray) -> Ints:
 
 
 def raw_rows(rows: pa.Table) -> pa.Table:
-    """The columns of the raw table; joined rows, of messages or of hops."""
+    """The columns of the raw table; joined rows, of messages or of hops: a duration may lack."""
     for name, stored in DURATIONS.items():
+        if name not in rows.column_names:
+            continue
         at = rows.schema.get_field_index(name)
         rows = rows.set_column(at, stored, _nanoseconds(rows.column(at)))
     return columns.narrowed(rows)

@@ -220,7 +220,7 @@ def test_an_unknown_message_is_404_with_a_sentence_that_helps(site: Site, addres
     response = site.get(f"/api/v1/messages/{address}")
     assert response.status_code == 404
     assert "nothing is known of message" in response.json()["error"]
-    assert "[journeys] in the configuration" in response.json()["error"]
+    assert "for 2 h after their hour ([journeys] whole_for)" in response.json()["error"]
 
 
 def test_the_api_tells_groups(site: Site) -> None:

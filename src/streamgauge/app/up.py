@@ -300,7 +300,15 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     receiving = [*receiving, *parts.control.routes()]
     sources = Sources(parts.store, parts.state, operations, parts.clock)
     application: ASGIApp = (
-        create_app(parts.store, parts.state, operations, parts.clock, receiving, parts.expected)
+        create_app(
+            parts.store,
+            parts.state,
+            operations,
+            parts.clock,
+            receiving,
+            parts.expected,
+            configuration.journeys.whole_for,
+        )
         if parts.roles.decides
         else create_receiver(sources, receiving)
     )

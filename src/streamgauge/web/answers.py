@@ -33,6 +33,8 @@ class Sources:
     operations: Operations
     clock: Clock
     expected: Expected = field(default_factory=NothingSaid)
+    hops_whole_s: float = 2 * 3600
+    """How long all hops are kept after their hour, seconds."""
 
 
 NOW_S = 60.0

@@ -36,6 +36,7 @@ def create_app(
     clock: Clock,
     extra_routes: Sequence[BaseRoute],
     expected: Expected | None = None,
+    hops_whole_s: float = 2 * 3600,
 ) -> FastAPI:
     """The application.
 
@@ -46,8 +47,11 @@ def create_app(
         clock: what `now` is.
         extra_routes: what the receivers serve; they win over ours.
         expected: what people say of flows, and routers; asked in threads.
+        hops_whole_s: how long all hops are kept after their hour.
     """
-    sources = Sources(metrics, incidents, operations, clock, expected or NothingSaid())
+    sources = Sources(
+        metrics, incidents, operations, clock, expected or NothingSaid(), hops_whole_s
+    )
     app = FastAPI(
         title="streamgauge",
         version=version("streamgauge"),

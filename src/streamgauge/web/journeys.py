@@ -18,11 +18,15 @@ SORTS = {
     "first_seen": "Began last",
 }
 """The orders of groups, and their names for people."""
-WHY_UNKNOWN = (
-    "It was told without an id or not at all, or it is no longer kept: all messages are for the "
-    "first hours, then those with trouble, slow ones and a share of the others, as [journeys] in "
-    "the configuration says"
-)
+
+
+def why_unknown(sources: Sources) -> str:
+    """Why nothing may be known of a message, for people."""
+    return (
+        "It was told without an id or not at all, or it is no longer kept: all messages are for "
+        f"{sources.hops_whole_s / 3600:g} h after their hour ([journeys] whole_for), then those "
+        "with trouble, slow ones and a share of the others"
+    )
 
 
 async def ask_journey(

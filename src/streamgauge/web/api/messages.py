@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from streamgauge.model.errors import NotFound
 from streamgauge.web import names  # noqa: F401 makes `:name` known to routes
 from streamgauge.web.answers import Sources
-from streamgauge.web.journeys import WHY_UNKNOWN, ask_journey, journey_shape
+from streamgauge.web.journeys import ask_journey, journey_shape, why_unknown
 from streamgauge.web.shapes import Json
 
 
@@ -35,7 +35,8 @@ def messages_router(sources: Sources) -> APIRouter:
     ) -> Json:
         found = await ask_journey(sources, message_id, query.tenant)
         if found is None:
-            raise NotFound(f"nothing is known of message {message_id[:256]!r}. {WHY_UNKNOWN}")
+            why = why_unknown(sources)
+            raise NotFound(f"nothing is known of message {message_id[:256]!r}. {why}")
         return journey_shape(found)
 
     return router

@@ -12,7 +12,7 @@ from streamgauge.model.journeys import Hop, Journey
 from streamgauge.model.words import EARLY_ENDS, FAILED, STAGES, Health, Outcome
 from streamgauge.web import words
 from streamgauge.web.answers import Sources
-from streamgauge.web.journeys import WHY_UNKNOWN, ask_journey
+from streamgauge.web.journeys import ask_journey, why_unknown
 from streamgauge.web.names import segment
 from streamgauge.web.pages.front import Page
 from streamgauge.web.pages.sentences import Verdict
@@ -67,7 +67,7 @@ def _shown(
     context = {
         "now": sources.clock.now(),
         "message_id": message_id,
-        "why_unknown": WHY_UNKNOWN,
+        "why_unknown": why_unknown(sources),
         "journey": journey,
         "verdict": verdict_of(hops) if hops else Verdict(UNKNOWN, "Nothing is known of it."),
         "steps": steps_of(hops[:HOPS_SHOWN]),

@@ -7,13 +7,15 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from pyarrow import fs
 
 from streamgauge.app.config import Backup
 from streamgauge.model.errors import ConfigError, StoreError
 from streamgauge.store.engine.place import Place
+
+if TYPE_CHECKING:
+    from pyarrow import fs  # 8 MB that a process without backups does not need
 
 BLOCK_BYTES = 1 << 20
 ENGINE = "engine"
@@ -65,20 +67,22 @@ class Depot:
         elif "://" in address:
             raise ConfigError(f"{address}: give a folder, or s3://bucket/prefix")
         else:
+            from pyarrow import fs
+
             folder = str(Path(address).expanduser().resolve())
             self._files, self._base = fs.LocalFileSystem(), folder
             self.place = Place(f"{folder}/{ENGINE}")
 
     def sizes(self, below: str = "") -> dict[str, int]:
         """Every file's size in bytes, by its path; empty where there is nothing."""
+        from pyarrow import fs
+
         base = f"{self._base}/{below}".rstrip("/")
         with _faults(self.address):
             found = self._files.get_file_info(
                 fs.FileSelector(base, recursive=True, allow_not_found=True)
             )
-        return {
-            one.path[len(base) + 1 :]: one.size for one in found if one.type == fs.FileType.File
-        }
+        return {one.path[len(base) + 1 :]: one.size for one in found if one.is_file}
 
     def write(self, path: str, blocks: Iterable[bytes]) -> Written:
         """Write a file.
@@ -111,6 +115,8 @@ class Depot:
 
     def remove(self) -> None:
         """Delete everything below the place."""
+        from pyarrow import fs
+
         with _faults(self.address):
             if self._files.get_file_info(self._base).type == fs.FileType.Directory:
                 self._files.delete_dir_contents(self._base)
@@ -126,6 +132,8 @@ def _s3(address: str, access: S3Access) -> tuple[fs.FileSystem, str, Place]:
             f"{address}: no keys: set [backup] access_key and secret_key (or "
             "STREAMGAUGE_BACKUP__SECRET_KEY_FILE), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
+    from pyarrow import fs
+
     endpoint = urlsplit(access.endpoint)
     files = fs.S3FileSystem(
         access_key=access.access_key,

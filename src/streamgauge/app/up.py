@@ -36,7 +36,7 @@ from streamgauge.app.governor import Governor
 from streamgauge.app.judge import Judge
 from streamgauge.app.kept_refusals import KeptRefusals
 from streamgauge.app.known_series import KnownSeries
-from streamgauge.app.lean import allocate_sparingly
+from streamgauge.app.lean import allocate_sparingly, switch_often
 from streamgauge.app.listening import check_listeners
 from streamgauge.app.opening import Opening
 from streamgauge.app.operations import OwnOperations
@@ -104,6 +104,7 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
         StoreError: the data folder cannot be used; says why and what to do.
     """
     allocate_sparingly()
+    switch_often()
     roles = roles or Roles()
     check_roles(roles, configuration)
     _refuse_open_door(configuration)

@@ -130,23 +130,22 @@ def _attribute_docs(model: type[BaseModel]) -> dict[str, str]:
     return docs
 
 
+_UNITS = {
+    parse_duration: "duration",
+    read_instant: "instant",
+    parse_retention: 'duration, or `"forever"`',
+    parse_size: "size",
+    parse_count_limit: 'whole number, or `"none"`',
+    parse_size_limit: 'size, or `"none"`',
+}
+
+
 def _accepted(field: FieldInfo) -> str:
     inner = [getattr(part, "__metadata__", ()) for part in typing.get_args(field.annotation)]
     marks = chain(field.metadata, *inner)
     units = [mark.func for mark in marks if isinstance(mark, BeforeValidator)]
-    if parse_duration in units:
-        return "duration"
-    if read_instant in units:
-        return "instant"
-    if parse_retention in units:
-        return 'duration, or `"forever"`'
-    if parse_size in units:
-        return "size"
-    if parse_count_limit in units:
-        return 'whole number, or `"none"`'
-    if parse_size_limit in units:
-        return 'size, or `"none"`'
-    return _words(field.annotation)
+    told = [text for unit, text in _UNITS.items() if unit in units]
+    return told[0] if told else _words(field.annotation)
 
 
 def _words(annotation: object) -> str:

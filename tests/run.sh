@@ -47,8 +47,9 @@ coverage=()
 [ -n "${STREAMGAUGE_NIGHTLY:-}" ] && coverage=(--cov --cov-report=)
 pytest() { "$BIN/python" -m pytest "${coverage[@]}" --durations=10 "$@"; }
 
-# The demonstration mostly waits for minutes to pass: it runs beside the quick tests, which share three
-# workers, a file at a time: a module's tests share one store.
+# The demonstration mostly waits for minutes to pass: it runs beside the other tests, which share three
+# workers, a file at a time: a module's tests share one store. Those of the whole program come first:
+# they wait, while the quick ones keep the processors busy.
 if [ $# -gt 0 ]; then
   step "tests" pytest "$@"
 else
@@ -58,7 +59,7 @@ else
   demo_pid=$!
   quick=$(find tests -mindepth 1 -maxdepth 1 -type d ! -name acceptance ! -name __pycache__ | sort)
   # shellcheck disable=SC2086 # one word a folder
-  step "tests" pytest --numprocesses=3 --dist=loadfile $quick tests/acceptance --ignore="$demo"
+  step "tests" pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder tests/acceptance $quick --ignore="$demo"
   step "demo" wait "$demo_pid"
   cat "$demo_log"
   rm -f "$demo_log"

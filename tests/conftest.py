@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from streamgauge.testing.opsgenie import OpsgenieStandIn
 from streamgauge.testing.process import StreamgaugeProcess
+
+# How long an example takes says what else the machine does, not whether the code is right.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 class Launch(Protocol):

@@ -23,6 +23,7 @@ from bench.sender import Senders
 from bench.servers import Server, Streamgauge, find_peers, missing_peers
 from bench.shape import LINES, SERIES, Load, make_load
 from bench.usage import Watched, cpu_s, disk_bytes, resident_bytes
+from streamgauge.testing.waiting import eventually
 
 ROUNDS = 3
 QUERYABLE_WITHIN_S = 120
@@ -126,11 +127,12 @@ def run(server: Server, load: Load) -> Turn:
 
 
 def _wait_until_complete(server: Server, load: Load) -> None:
-    deadline = time.monotonic() + QUERYABLE_WITHIN_S
-    while not server.is_complete(load):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{server.name}: not queryable within {QUERYABLE_WITHIN_S} s")
-        time.sleep(LOOK_EVERY_S)
+    eventually(
+        lambda: server.is_complete(load),
+        within_s=QUERYABLE_WITHIN_S,
+        every_s=LOOK_EVERY_S,
+        what=f"every line at {server.name}",
+    )
 
 
 def ingest_text(line_count: int = LINES, rounds: int = ROUNDS) -> str:

@@ -24,6 +24,7 @@ import polars as pl
 from lxml import html
 
 from streamgauge.testing.process import StreamgaugeProcess
+from streamgauge.testing.waiting import eventually
 
 CUSTOMERS, DAYS, TURNS = 200, 7, 60
 HOUR_MINUTES = 60
@@ -70,12 +71,14 @@ def fill(process: StreamgaugeProcess, customers: int, days: int) -> int:
         body = "\n".join(lines_of(customers, hour, min(hour + HOUR_MINUTES, end)))
         total += body.count("\n") + 1
         process.client.post("/write?db=bench", content=body.encode()).raise_for_status()
-    deadline = time.monotonic() + FILLED_WITHIN_S
-    while process.client.get("/api/v1/overview").raise_for_status().json()["lag"]["lines"]:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not queryable within {FILLED_WITHIN_S} s")
-        time.sleep(0.5)
+    eventually(lambda: not _waiting(process), within_s=FILLED_WITHIN_S, what="the whole history")
     return total
+
+
+def _waiting(process: StreamgaugeProcess) -> int:
+    """Lines that are not queryable yet."""
+    answer = process.client.get("/api/v1/overview").raise_for_status()
+    return int(answer.json()["lag"]["lines"])
 
 
 def lines_of(customers: int, first: int, end: int) -> Iterator[str]:

@@ -57,6 +57,12 @@ def test_what_a_row_tells(filled: Store) -> None:
     assert gone.latency_p99_s is None
 
 
+def test_of_a_range_in_which_nobody_was_seen_nothing_is_known(filled: Store) -> None:
+    rows = filled.flows(NOW - 7200, NOW - 3600, ["tenant"], "name", 100, ALL)
+    assert [row.labels["tenant"] for row in rows] == ["big", "filtering", "gone", "small"]
+    assert {(row.messages, row.errors, row.filtered) for row in rows} == {(None, None, None)}
+
+
 def test_by_stage_counts_what_passed_each(filled: Store) -> None:
     rows = filled.flows(NOW, NOW + 3600, ["stage", "tenant"], "name", 100, Filters(tenant="big"))
     told = {row.labels["stage"]: row.messages for row in rows}

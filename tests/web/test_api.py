@@ -164,6 +164,17 @@ def test_flows_add_up_by_the_labels_asked(site: Site) -> None:
     assert by_name["acme"]["health"] == "ok"
 
 
+def test_flows_of_a_range_in_which_nobody_was_seen_have_no_counts(site_with: Make) -> None:
+    site = site_with(tenants=["acme"], silent={"acme": NOW_S - 7200})
+    (row,) = site.json("/api/v1/flows?by=tenant")["flows"]
+    assert (row["messages"], row["errors"], row["filtered"]) == (None, None, None)
+    assert row["health"] == "unknown"
+    cells = site.page("/customers").cssselect("tbody td.num")
+    assert [" ".join(cell.text_content().split()) for cell in cells] == [
+        "unknown", "unknown", "2 h ago",
+    ]  # fmt: skip
+
+
 def test_incidents_are_the_replay_shape_and_more(site: Site) -> None:
     silence = site.incidents.incidents[0]
     answer = site.json("/api/v1/incidents/inc-silence")

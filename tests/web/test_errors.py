@@ -79,11 +79,20 @@ def test_what_cannot_be_asked_is_told(site: Site, query: str) -> None:
     assert text(told).lower().startswith(query.split("=", maxsplit=1)[0])
 
 
-def test_nothing_failed_is_said_in_words(empty_site: Site) -> None:
-    page = empty_site.page("/errors")
+def test_nothing_failed_is_said_in_words(site: Site) -> None:
+    page = site.page("/errors?integration=bigquery")
     assert text(page.cssselect(".verdict")[0]) == "Flowing Nothing failed."
-    assert "No message failed here." in text(page)
-    assert "with this customer and integration" in text(empty_site.page("/errors?tenant=acme"))
+    assert "No message failed here with this customer and integration." in text(page)
+
+
+@pytest.mark.parametrize("tenant", ["acme", "nobody"])
+def test_where_nothing_was_seen_nothing_is_said_to_be_well(
+    site_with: Callable[..., Site], tenant: str
+) -> None:
+    site = site_with(tenants=["acme"], silent={"acme": NOW_S - 7200})
+    page = site.page(f"/errors?range=1h&integration=bigquery&tenant={tenant}")
+    assert text(page.cssselect(".verdict")[0]) == "Unknown No message of this time was seen."
+    assert "Nothing is known of messages here with this customer and integration." in text(page)
 
 
 def group(tenants: tuple[tuple[str, int], ...]) -> ErrorGroup:

@@ -97,9 +97,10 @@ class FlowRow:
     """One flow, or one customer, source or integration (the other labels are then absent)."""
 
     labels: Mapping[str, str]
-    messages: int
-    errors: int
-    filtered: int
+    messages: int | None
+    """None, as `errors` and `filtered`: nobody's line is stamped in the range."""
+    errors: int | None
+    filtered: int | None
     error_ratio: float | None
     last_seen_at: float | None
     """Epoch seconds of the newest message ever."""

@@ -38,9 +38,9 @@ SOURCES = ("web", "ios", "server")
 INTEGRATIONS = ("ga4", "s3", "webhook", "bigquery")
 LABELS = ("tenant", "source", "integration", "pipeline", "outcome", "queue")
 SORTS: dict[str, Callable[[FlowRow], object]] = {
-    "errors": lambda row: -row.errors,
+    "errors": lambda row: -(row.errors or 0),
     "error_ratio": lambda row: -(row.error_ratio or 0.0),
-    "messages": lambda row: -row.messages,
+    "messages": lambda row: -(row.messages or 0),
     "last_seen": lambda row: row.last_seen_at or 0.0,
     "name": lambda row: tuple(row.labels.values()),
 }
@@ -141,7 +141,10 @@ class FakeMetrics(FakeJourneys):
             row = self._row(flow, from_s, to_s, by)
             key = tuple(row.labels.values())
             rows[key] = _added(rows[key], row) if key in rows else row
-        return sorted(rows.values(), key=SORTS[sort])[:limit]  # type: ignore[arg-type]
+        found = sorted(rows.values(), key=SORTS[sort])[:limit]  # type: ignore[arg-type]
+        if any(self._sent(flow, from_s, to_s)[0] for flow in self._all_flows()):
+            return found
+        return [replace(row, messages=None, errors=None, filtered=None) for row in found]
 
     def stored(self, from_s: float, to_s: float) -> list[StoredCount]:
         """As `Metrics.stored`."""
@@ -284,12 +287,13 @@ def _optional(values: Floats, is_missing: NDArray[np.bool_]) -> list[float | Non
 
 
 def _added(one: FlowRow, other: FlowRow) -> FlowRow:
-    messages, errors = one.messages + other.messages, one.errors + other.errors
+    messages = (one.messages or 0) + (other.messages or 0)
+    errors = (one.errors or 0) + (other.errors or 0)
     return replace(
         one,
         messages=messages,
         errors=errors,
-        filtered=one.filtered + other.filtered,
+        filtered=(one.filtered or 0) + (other.filtered or 0),
         error_ratio=errors / messages if messages else None,
         last_seen_at=max(one.last_seen_at or 0.0, other.last_seen_at or 0.0) or None,
     )

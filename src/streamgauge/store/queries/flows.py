@@ -20,10 +20,12 @@ from streamgauge.store.queries.rows import (
     message_rows,
     parameters_of,
 )
+from streamgauge.store.queries.seen import is_seen
 from streamgauge.store.queries.span import Span
 from streamgauge.store.rollup.histogram import middle_s
 
 MAX_LIMIT = 10_000
+_COUNTS = ("messages", "errors", "filtered")
 
 SORTS = {
     "errors": "errors DESC, messages DESC",
@@ -46,7 +48,9 @@ def flows(
 ) -> list[FlowRow]:
     """Rows per combination of `by`, also those that sent nothing in the range.
 
-    What only durations are known of (histograms beside a counter with other labels) is no row.
+    A count is 0 where anyone's line is stamped in the range, and None where nobody's is: then we
+    did not see. What only durations are known of (histograms beside a counter with other labels) is
+    no row.
 
     With `stage` in `by`, a row counts what passed that stage (all but retried attempts), without
     it the ends of messages.
@@ -56,12 +60,13 @@ def flows(
         StoreError: the engine refused.
     """
     names = _checked(by, sort, limit)
-    answer = engine.query(
-        _sql(settled(Span.of(from_s, to_s), MESSAGES, known), known, names, sort, filters)
-        + " LIMIT {limit:UInt64}",
+    span = settled(Span.of(from_s, to_s), MESSAGES, known)
+    found = engine.query(
+        _sql(span, known, names, sort, filters) + " LIMIT {limit:UInt64}",
         {**parameters_of(filters), "limit": limit},
-    )
-    return [_row_of(row, names) for row in answer.to_pylist()]
+    ).to_pylist()
+    has_seen = any(row[count] for row in found for count in _COUNTS) or is_seen(engine, span)
+    return [_row_of(row, names, has_seen=has_seen) for row in found]
 
 
 def _checked(by: Sequence[str], sort: str, limit: int) -> list[str]:
@@ -98,12 +103,13 @@ FROM (
 GROUP BY {keys} HAVING last_ns >= 0 ORDER BY {order}"""
 
 
-def _row_of(row: dict[str, Any], names: Sequence[str]) -> FlowRow:
+def _row_of(row: dict[str, Any], names: Sequence[str], *, has_seen: bool) -> FlowRow:
+    messages, errors, filtered = (int(row[name]) if has_seen else None for name in _COUNTS)
     return FlowRow(
         labels={name: row[name] for name in names},
-        messages=int(row["messages"]),
-        errors=int(row["errors"]),
-        filtered=int(row["filtered"]),
+        messages=messages,
+        errors=errors,
+        filtered=filtered,
         error_ratio=row["error_ratio"],
         last_seen_at=row["last_ns"] / NS_A_SECOND if row["last_ns"] >= 0 else None,
         latency_p99_s=None if row["p99"] is None else middle_s(row["p99"]),

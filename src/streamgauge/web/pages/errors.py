@@ -73,13 +73,15 @@ def errors_page(sources: Sources) -> Page:
             ask_flows(sources, asked.range, ["tenant"], "errors", MAX_CUSTOMERS, asked.filters),
         )
         sent = {row.labels["tenant"]: row.messages for row in flows}
+        is_seen = any(messages is not None for messages in sent.values())
         context = {
             "now": now_s,
             "asked": asked,
             "spans": SPANS,
             "sorts": SORTS,
             "window": window_words(asked, now_s),
-            "verdict": verdict_of(groups),
+            "verdict": verdict_of(groups, is_seen=is_seen),
+            "is_seen": is_seen,
             "rows": [GroupRow(group, worst_hit(group, sent)) for group in groups[:GROUPS_SHOWN]],
             "has_more": len(groups) > GROUPS_SHOWN,
             "tenants_shown": TENANTS_SHOWN,
@@ -111,7 +113,7 @@ def read_question(query: QueryParams, now_s: float) -> Asked:
     return Asked(Range(now_s + EDGE_S - SPANS_S[span], now_s + EDGE_S), span, sort, filters)
 
 
-def worst_hit(group: ErrorGroup, sent: Mapping[str, int]) -> WorstHit | None:
+def worst_hit(group: ErrorGroup, sent: Mapping[str, int | None]) -> WorstHit | None:
     """Whose share of failing messages is the greatest, so that small customers are seen.
 
     Args:
@@ -119,15 +121,17 @@ def worst_hit(group: ErrorGroup, sent: Mapping[str, int]) -> WorstHit | None:
         sent: messages of each customer in the range.
     """
     shares = [
-        WorstHit(tenant, failed, min(failed / sent[tenant], 1.0))
+        WorstHit(tenant, failed, min(failed / messages, 1.0))
         for tenant, failed in group.tenants
-        if sent.get(tenant)
+        if (messages := sent.get(tenant))
     ]
     return max(shares, key=lambda one: (one.ratio, one.count), default=None)
 
 
-def verdict_of(groups: Sequence[ErrorGroup]) -> Verdict:
-    """How much failed, in a sentence."""
+def verdict_of(groups: Sequence[ErrorGroup], *, is_seen: bool) -> Verdict:
+    """How much failed, in a sentence; where nobody's messages were seen, that is not known."""
+    if not groups and not is_seen:
+        return Verdict(words.HEALTH[Health.UNKNOWN], "No message of this time was seen.")
     if not groups:
         return Verdict(words.HEALTH[Health.OK], "Nothing failed.")
     more = " or more" if len(groups) > GROUPS_SHOWN else ""

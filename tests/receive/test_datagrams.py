@@ -156,6 +156,7 @@ def test_a_bad_datagram_costs_itself_alone(bad: bytes, reason: str) -> None:
     (row,) = world.gates.ledger.refusals()
     assert row.sample_line
     assert row.sample_reason
+    assert not row.is_told
 
 
 def test_what_our_own_buffer_cannot_hold_is_counted_exactly() -> None:
@@ -212,7 +213,7 @@ def test_what_is_over_a_limit_is_lost_and_told_as_such() -> None:
     asyncio.run(go())
     assert (world.sink.message_count, world.refused) == (1, {"lines_per_s": 5})
     (row,) = world.gates.ledger.refusals()
-    assert (row.tenant, row.deferred_day) == ("acme", 0)
+    assert (row.tenant, row.deferred_day, row.is_told) == ("acme", 0, False)
 
 
 def test_only_addresses_that_are_allowed_may_send() -> None:
@@ -372,6 +373,7 @@ def test_a_line_without_end_ends_its_connection_alone(tmp_path: Path) -> None:
 
     asyncio.run(go())
     assert world.refused == {"body_too_large": 1}
+    assert not world.gates.ledger.refusals()[0].is_told
 
 
 def test_a_stale_file_is_replaced_and_a_living_one_respected(tmp_path: Path) -> None:

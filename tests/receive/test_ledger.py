@@ -73,13 +73,15 @@ def test_the_loudest_keep_their_names_whoever_else_comes(clock: SimulatedClock) 
 
 def test_a_later_process_goes_on_counting(clock: SimulatedClock) -> None:
     ledger = RefusalLedger(clock)
-    ledger.count_body(refused({"acme": 3}), is_deferred=False)
+    ledger.count_body(refused({"acme": 3}), is_deferred=False, is_told=False)
     ledger.count_request(RefusalReason.OVERLOADED, "full", is_deferred=True)
     later = RefusalLedger(clock)
     later.restore(json.loads(json.dumps(ledger.dump())))
     assert later.refusals() == ledger.refusals()
+    assert [one.is_told for one in later.refusals("acme")] == [False]
     later.count_body(refused({"acme": 2}), is_deferred=False)
     assert sums(later)["acme"] == (5, 5, 0, 0)
+    assert later.refusals("acme")[0].is_told, "of the newest one"
 
 
 def test_a_long_name_is_cut(clock: SimulatedClock) -> None:

@@ -53,13 +53,22 @@ def test_the_page_says_who_why_how_much_since_when_and_what_to_do(refusing: Site
 
 def test_datagrams_whose_senders_know_nothing_are_told_as_such(site: Site) -> None:
     told = replace(WHOLE, reason=RefusalReason.UNANSWERED, lost_hour=7, lost_day=7)
-    site.operations.refused = [replace(told, deferred_hour=0, deferred_day=0)]
+    site.operations.refused = [replace(told, deferred_hour=0, deferred_day=0, is_told=False)]
     page = text(site, "/refused")
     assert "Datagrams are refused just now." in page
     assert "7 datagrams lost in the last day" in page
-    assert "What happened: the journal is full" in page
+    assert "What is wrong, which nobody told its sender: the journal is full" in page
     (refusal,) = site.json("/api/v1/refusals")["refusals"]
     assert refusal["unit"] == "datagrams"
+
+
+def test_lines_whose_senders_read_no_answer_are_told_as_such(site: Site) -> None:
+    site.operations.refused = [replace(OVER, is_told=False)]
+    page = text(site, "/refused")
+    assert "Its sender was told" not in page
+    assert "which nobody told its sender: customer acme is over its limit of 10 lines/s" in page
+    (refusal,) = site.json("/api/v1/refusals")["refusals"]
+    assert refusal["sample"]["sender_was_told"] is False
 
 
 def test_a_quiet_page_says_so(site: Site) -> None:

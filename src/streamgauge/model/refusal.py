@@ -71,7 +71,9 @@ class Refusal:
     sample_line: str
     """One of them; empty where there is none to show."""
     sample_reason: str
-    """What its sender was told."""
+    """What is wrong with it."""
+    is_told: bool = True
+    """Whether the sender of the sample was told so; who sends datagrams, or is scraped, is not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class Origin:
     sender: str = ""
     """The address of the sender without its port."""
     idempotency_key: str | None = None
+    is_answered: bool = True
+    """Whether its sender reads answers; who sends datagrams, or is asked by us, does not."""
 
     def retry_key(self, body: bytes, *, has_all_timestamps: bool) -> bytes | None:
         """16 bytes; None where a retry cannot be told from a second body."""
@@ -80,7 +82,7 @@ class Intake:
         parsed, admission = self._read(origin, body, read)
         is_new = not parsed.line_count or self._keep(origin, body, parsed, admission)
         if is_new:
-            self.gates.ledger.count_body(parsed, is_deferred=False)
+            self.gates.ledger.count_body(parsed, is_deferred=False, is_told=origin.is_answered)
         else:
             metrics.DUPLICATES.labels(origin.path).inc()
         metrics.count_parsed(origin.path, parsed)

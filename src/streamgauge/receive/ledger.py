@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamgauge.model.batch import Parsed
 from streamgauge.model.clock import Clock
@@ -26,6 +26,15 @@ _MAX_NAME_CHARACTERS, _MAX_TEXT_CHARACTERS = 200, 500
 Key = tuple[str | None, RefusalReason]
 
 
+class _Sample(NamedTuple):
+    line: str
+    reason: str
+    is_told: bool = True
+
+
+_NO_SAMPLE = _Sample("", "")
+
+
 @dataclass(slots=True)
 class _Entry:
     """Lines by time: [slot or hour] = [lost, deferred]."""
@@ -36,6 +45,8 @@ class _Entry:
     hours: dict[int, list[int]] = field(default_factory=dict)
     line: str = ""
     reason: str = ""
+    is_told: bool = True
+    """Whether the sender of that line knows."""
 
     def add(self, at: float, lost: int, deferred: int) -> None:
         self.last_at = max(self.last_at, at)
@@ -85,12 +96,13 @@ class RefusalLedger:
         self.change_count = 0
         """Grows with everything that is counted."""
 
-    def count_body(self, parsed: Parsed, *, is_deferred: bool) -> None:
+    def count_body(self, parsed: Parsed, *, is_deferred: bool, is_told: bool = True) -> None:
         """Count the refused lines of a body.
 
         Args:
             parsed: with the first of its refused lines, and all of them counted.
             is_deferred: its sender was told to send all of it again later.
+            is_told: its sender was told anything at all.
         """
         if not parsed.rejected_count:
             return
@@ -102,21 +114,28 @@ class RefusalLedger:
         with self._lock:
             for (reason, tenant), count in sums[: self._max_entries]:
                 line = samples.get((reason, tenant))
-                sample = (line.line, line.reason) if line else ("", "")
+                sample = _Sample(line.line, line.reason, is_told) if line else _NO_SAMPLE
                 key = tenant[:_MAX_NAME_CHARACTERS], RefusalReason(reason)
                 self._count(key, _pair(count, is_deferred=is_deferred), sample)
             for reason, count in others.items():
                 pair = _pair(count, is_deferred=is_deferred)
-                self._count((None, RefusalReason(reason)), pair, ("", ""))
+                self._count((None, RefusalReason(reason)), pair, _NO_SAMPLE)
 
     def count_request(
-        self, reason: RefusalReason, told: str, *, is_deferred: bool, count: int = 1
+        self,
+        reason: RefusalReason,
+        told: str,
+        *,
+        is_deferred: bool,
+        is_told: bool = True,
+        count: int = 1,
     ) -> None:
         """Count requests or datagrams that were refused as a whole, their lines unknown."""
         with self._lock:
-            self._count((None, reason), _pair(count, is_deferred=is_deferred), ("", told))
+            counts = _pair(count, is_deferred=is_deferred)
+            self._count((None, reason), counts, _Sample("", told, is_told))
 
-    def _count(self, key: Key, counts: tuple[int, int], sample: tuple[str, str]) -> None:
+    def _count(self, key: Key, counts: tuple[int, int], sample: _Sample) -> None:
         now = self._clock.now()
         if key not in self._entries and len(self._entries) >= self._max_entries:
             self._fold_smallest(now)
@@ -124,8 +143,9 @@ class RefusalLedger:
         if not any(entry.sums(now)):
             entry.first_at = now
         entry.add(now, *counts)
-        if sample[1]:
-            entry.line, entry.reason = sample[0], sample[1][:_MAX_TEXT_CHARACTERS]
+        if sample.reason:
+            entry.line, entry.reason = sample.line, sample.reason[:_MAX_TEXT_CHARACTERS]
+            entry.is_told = sample.is_told
         self.change_count += 1
 
     def _fold_smallest(self, now: float) -> None:
@@ -171,6 +191,7 @@ class RefusalLedger:
                 hours=_numbers(one["hours"]),
                 line=str(one["line"]),
                 reason=str(one["reason"]),
+                is_told=bool(one.get("is_told", True)),
             )
             for one in dumped[: self._max_entries]
         }
@@ -205,4 +226,5 @@ def _shown(key: Key, entry: _Entry, now: float) -> Refusal:
         last_at=entry.last_at,
         sample_line=entry.line,
         sample_reason=entry.reason,
+        is_told=entry.is_told,
     )

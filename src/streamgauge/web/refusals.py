@@ -99,9 +99,11 @@ class RefusedRow:
     refusal: Refusal
 
     @property
-    def is_unanswered(self) -> bool:
-        """Whether nobody could tell its sender."""
-        return self.refusal.reason in DATAGRAMS
+    def telling(self) -> str:
+        """What stands before the reason of the sample."""
+        if self.refusal.is_told:
+            return "Its sender was told"
+        return "What is wrong, which nobody told its sender"
 
 
 def rows_of(refusals: Sequence[Refusal], now_s: float) -> list[RefusedRow]:
@@ -179,7 +181,11 @@ def refusal_shape(one: Refusal) -> Json:
         "deferred": {"last_hour": one.deferred_hour, "last_day": one.deferred_day},
         "first_at": rfc3339(one.first_at),
         "last_at": rfc3339(one.last_at),
-        "sample": {"line": one.sample_line or None, "reason": one.sample_reason or None},
+        "sample": {
+            "line": one.sample_line or None,
+            "reason": one.sample_reason or None,
+            "sender_was_told": one.is_told if one.sample_reason else None,
+        },
         "what_to_do": ADVICE[one.reason],
     }
     return shape

@@ -57,7 +57,7 @@ class Keeper:
     ) -> None:
         self._lines, self._metering, self._waiting = lines, metering, waiting
         self._losses, self._pulse = losses, pulse
-        self._origin = Origin(lines.path)
+        self._origin = Origin(lines.path, is_answered=False)
 
     async def run(self, stop: asyncio.Event, look: Callable[[], None]) -> None:
         """Keep until `stop`; what waits then is for `finish`. `look` is called every LOOK_S."""
@@ -128,7 +128,8 @@ class Keeper:
 
     def _count_refused(self, parsed: Parsed) -> None:
         """All of a body is over limits; over HTTP it would be sent again, here it is lost."""
-        self._metering.intake.gates.ledger.count_body(parsed, is_deferred=False)
+        ledger = self._metering.intake.gates.ledger
+        ledger.count_body(parsed, is_deferred=False, is_told=False)
         metrics.count_parsed(self._lines.path, parsed)
         self._pulse.succeeded()
 

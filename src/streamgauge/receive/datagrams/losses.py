@@ -52,7 +52,9 @@ class Losses:
             return
         metrics.UNANSWERED_LOST.labels(self.path, loss.value).inc(count)
         told = f"{self.path}: {why}"
-        self._ledger.count_request(_REASONS[loss], told, is_deferred=False, count=count)
+        self._ledger.count_request(
+            _REASONS[loss], told, is_deferred=False, is_told=False, count=count
+        )
         self._pulse.lost(count)
 
 

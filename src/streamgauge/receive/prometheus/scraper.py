@@ -141,7 +141,7 @@ class Scraper:
         gone = [series for key, series in self._known.items() if key not in shown.known]
         measured = Measured(with_up(shown.numbers, self._up, gone, at_ns, is_up=is_up))
         url = self._settings.address.shown
-        origin = Origin(f"scrape:{self.name}", idempotency_key=f"{url} {at_ns}")
+        origin = Origin(f"scrape:{self.name}", idempotency_key=f"{url} {at_ns}", is_answered=False)
         self._metering.take(
             origin,
             body,

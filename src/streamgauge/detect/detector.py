@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from streamgauge.detect.arrays import Ints
+from streamgauge.detect.arrivals import Locator
 from streamgauge.detect.backlog import Backlogs
 from streamgauge.detect.blind import Blindness, blind_finding
 from streamgauge.detect.declared import Declarations
@@ -32,6 +33,7 @@ from streamgauge.detect.silences import Silences
 from streamgauge.detect.sums import Sums
 from streamgauge.detect.told import Told
 from streamgauge.detect.uncollected import SUBJECT
+from streamgauge.detect.watcher import Turn, Watcher
 from streamgauge.model.feed import Delta, History
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import Scope
@@ -65,7 +67,10 @@ class Detector:
     def learn(self, history: History) -> None:
         """Forget everything but what was told, and build it again from rollups."""
         self._reset()
-        self._sums.add_hours(history.hours)
+        hours = self._locator.hours(history.hours)
+        self._sums.add_hours(hours)
+        for watcher in self._watchers:
+            watcher.learn(hours)
         self._seen.add(np.asarray(history.seen_minutes))
         self.observe(history.recent)
         if history.routers is not None:
@@ -89,7 +94,10 @@ class Detector:
 
     def observe(self, delta: Delta) -> None:
         """Add what was inserted; the order and the size of parts do not matter."""
-        late = self._sums.add_minutes(delta.minutes)
+        arrivals = self._locator.minutes(delta.minutes)
+        late = self._sums.add_minutes(arrivals)
+        for watcher in self._watchers:
+            watcher.observe(arrivals)
         if delta.routers is not None and delta.routers.num_rows:
             self._routers.table.observe(delta.routers)
         minutes = [t["minute"].to_numpy() for t in (delta.minutes, delta.queues) if t.num_rows]
@@ -128,6 +136,10 @@ class Detector:
         found += self._errors.judge(watermark, now, is_blind)
         found += self._backlogs.judge(watermark, now, is_blind)
         reasons |= self._errors.ended | self._backlogs.ended
+        turn = Turn(watermark, now, is_blind)
+        for watcher in self._watchers:
+            found += watcher.judge(turn)
+            reasons |= watcher.ended
         if self._blindness.since is not None:
             tenants = len(self._levels.of_level(Level.TENANT))
             found.append(blind_finding(self._blindness.since, now, tenants))
@@ -175,6 +187,7 @@ class Detector:
 
     def _reset(self) -> None:
         self._levels = Levels()
+        self._locator = Locator(self._levels)
         self._sums = Sums(self._levels)
         self._seen = SeenTime()
         self._habit = Habit.empty()
@@ -193,6 +206,7 @@ class Detector:
         self._declared = Declarations(
             self._levels, self._sums, self._excuses, open_time, self._silences.being_loaded
         )
+        self._watchers: list[Watcher] = []
         self._late: list[Ints] = []
         self._has_started = self._has_arrived = False
         self._looked_at: tuple[int, int, float, bool, int] | None = None
@@ -265,6 +279,8 @@ class Detector:
         self._fold.restore(self._to_restore)
         self._errors.restore(self._to_restore)
         self._backlogs.restore(self._to_restore)
+        for watcher in self._watchers:
+            watcher.restore(self._to_restore)
         self._to_restore.clear()
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from streamgauge.detect.arrays import Array, Bools, Floats, Ints
-from streamgauge.detect.sums import EARLIEST_HOUR, HOURS_KEPT
+from streamgauge.detect.arrivals import EARLIEST_HOUR
+from streamgauge.detect.sums import HOURS_KEPT
 
 _SPAN = (HOURS_KEPT + 7 * 24) * 60
 _USUAL = 0.995

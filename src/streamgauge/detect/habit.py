@@ -73,11 +73,13 @@ class Habit:
     active_per_day: Floats
     mean_rate: Floats
     """Messages an hour over all its time."""
+    hours: Floats
+    """Seen hours that were learned from."""
 
     @classmethod
     def empty(cls, rows: int = 64) -> Habit:
         """A habit of nothing."""
-        zeros = [np.zeros(rows, np.float64) for _ in range(9)]
+        zeros = [np.zeros(rows, np.float64) for _ in range(10)]
         return cls(
             np.zeros((rows, WEEK), np.float32),
             np.zeros((rows, WEEK), np.float32),
@@ -118,7 +120,7 @@ class Habit:
             active_expected * (1.0 - weekly(activity) / 60.0),
             active_leverage,
         )
-        hours = exposure.sum(0)
+        hours = self.hours[rows] = exposure.sum(0)
         self.active_minutes[rows] = active.sum(0)
         self.mean_rate[rows] = counts.sum(0) / np.maximum(hours, 1.0)
         self.active_per_day[rows] = 24.0 * active.sum(0) / np.maximum(hours, 1.0)

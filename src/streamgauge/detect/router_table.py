@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from streamgauge.detect.arrays import Bools, Floats, Ints, grown
+from streamgauge.detect.arrivals import EARLIEST_HOUR
 from streamgauge.detect.levels import Levels
-from streamgauge.detect.sums import EARLIEST_HOUR
 
 MAX_ROUTERS = 256
 MAX_CELLS = 4_000_000

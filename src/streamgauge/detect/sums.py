@@ -10,28 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from streamgauge.detect.arrays import Array, Floats, Ints, grown
+from streamgauge.detect.arrivals import Arrivals
 from streamgauge.detect.levels import Levels
 from streamgauge.detect.reasons import Reasons
-from streamgauge.detect.tags import PerDictionary
-from streamgauge.model.words import FAILED, Outcome
 
 HOURS_KEPT = 35 * 24
 BITS_KEPT_HOURS = 8 * 24
 """How long it is known which minutes of an hour were active; before, only how many."""
 MINUTES_KEPT = 128
-EARLIEST_HOUR = 277_778
-"""2001-09-09: a stamp before it is a mistake of the sender (1970 and thereabouts)."""
 _TAILS_NEEDED = 10
-_FAILED = [outcome.value for outcome in FAILED]
-
-
-class Outcomes:
-    """Which rows of an outcome column are attempts only, and which failed."""
-
-    def __init__(self) -> None:
-        self.is_retried = PerDictionary(lambda texts: np.isin(texts, [Outcome.RETRIED.value]))
-        self.is_filtered = PerDictionary(lambda texts: np.isin(texts, [Outcome.FILTERED.value]))
-        self.has_failed = PerDictionary(lambda texts: np.isin(texts, _FAILED))
 
 
 class Sums:
@@ -39,7 +26,6 @@ class Sums:
 
     def __init__(self, levels: Levels) -> None:
         self._levels = levels
-        self._outcomes = Outcomes()
         self.counts: dict[int, Floats] = {}
         self.failed: dict[int, Floats] = {}
         self.filtered: dict[int, Floats] = {}
@@ -67,39 +53,32 @@ class Sums:
         self.reasons = Reasons()
         self._arrived: list[Ints] = []
 
-    def add_minutes(self, table: pa.Table) -> Ints:
-        """Add rows of MINUTES_COLUMNS; returns the rows (unique) whose older hours changed."""
-        minute = table["minute"].to_numpy()
-        good = (minute >= EARLIEST_HOUR * 60) & ~self._outcomes.is_retried.rows(table["outcome"])
-        if not good.all():
-            table, minute = table.filter(pa.array(good)), minute[good]
-        if not len(minute):
+    def add_minutes(self, new: Arrivals) -> Ints:
+        """Add minutes; returns the rows (unique) whose older hours changed."""
+        if not len(new):
             return np.zeros(0, np.int32)
+        minute, rows, counts = new.minute, new.rows, new.counts
         self.newest_hour = max(self.newest_hour, int(minute.max()) // 60)
         self.version += 1
-        flows = self._levels.locate(table)
-        rows = self._levels.flow_rows[flows]
         self._make_room()
-        counts = table["count"].to_numpy().astype(np.float64)
-        has_failed = self._outcomes.has_failed.rows(table["outcome"])
-        failed = np.where(has_failed, counts, 0.0)
-        if has_failed.any():
-            self.newest_failed_minute = max(
-                self.newest_failed_minute, int(minute[has_failed].max())
-            )
-            reason = table["reason"].filter(pa.array(has_failed))
-            self.reasons.add(minute[has_failed], flows[has_failed], reason, counts[has_failed])
-        is_filtered = self._outcomes.is_filtered.rows(table["outcome"])
-        if is_filtered.any():
-            self._add_filtered(minute[is_filtered] // 60, rows[is_filtered], counts[is_filtered])
-        stamps = table["last_ns"].to_numpy() / 1e9
+        failed = np.where(new.has_failed, counts, 0.0)
+        self._note_failures(new)
+        if new.is_filtered.any():
+            out = new.is_filtered
+            self._add_filtered(minute[out] // 60, rows[out], counts[out])
         self._arrived.append(_distinct(rows, self._levels.row_count))
-        firsts = table["first_ns"].to_numpy() / 1e9
-        self._note_tails(rows, stamps, minute)
-        self._note_spans(rows, stamps - firsts, minute, counts)
-        self._note_stamps(rows, firsts, stamps, minute)
+        self._note_tails(rows, new.last_s, minute)
+        self._note_spans(rows, new.last_s - new.first_s, minute, counts)
+        self._note_stamps(rows, new.first_s, new.last_s, minute)
         self._add_to_minutes(minute, rows, counts, failed)
         return self._add_to_hours(minute, rows, counts, failed)
+
+    def _note_failures(self, new: Arrivals) -> None:
+        at = new.has_failed
+        if at.any() and new.reason is not None:
+            self.newest_failed_minute = max(self.newest_failed_minute, int(new.minute[at].max()))
+            reason = new.reason.filter(pa.array(at))
+            self.reasons.add(new.minute[at], new.flows[at], reason, new.counts[at])
 
     def _add_filtered(self, hours: Ints, rows: Ints, counts: Floats) -> None:
         for hour, part in _parts(hours):
@@ -117,22 +96,16 @@ class Sums:
         parts, self._arrived = self._arrived, []
         return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int32)
 
-    def add_hours(self, table: pa.Table) -> None:
-        """Add rows of HOURS_COLUMNS: hours of which the single minutes are not known."""
-        good = ~self._outcomes.is_retried.rows(table["outcome"])
-        table = table.filter(pa.array(good & (table["hour"].to_numpy() >= EARLIEST_HOUR)))
-        if not table.num_rows:
+    def add_hours(self, new: Arrivals) -> None:
+        """Add hours of which the single minutes are not known."""
+        if not len(new) or new.active_minutes is None:
             return
-        hour = table["hour"].to_numpy()
+        hour, rows, counts = new.minute // 60, new.rows, new.counts
         self.newest_hour = max(self.newest_hour, int(hour.max()))
-        flows = self._levels.locate(table)
-        rows = self._levels.flow_rows[flows]
         self._make_room()
-        counts = table["count"].to_numpy().astype(np.float64)
-        failed = np.where(self._outcomes.has_failed.rows(table["outcome"]), counts, 0.0)
-        stamps = table["last_ns"].to_numpy() / 1e9
-        self._note_stamps(rows, stamps, stamps, 60 * hour)
-        idle = -np.log1p(-np.minimum(table["active_minutes"].to_numpy() / 60.0, 0.9999))
+        failed = np.where(new.has_failed, counts, 0.0)
+        self._note_stamps(rows, new.last_s, new.last_s, new.minute)
+        idle = -np.log1p(-np.minimum(new.active_minutes / 60.0, 0.9999))
         for now, part in _parts(hour):
             if now <= self.newest_hour - HOURS_KEPT:
                 continue

@@ -45,7 +45,10 @@ def test_rules_and_personal_data(tmp_path: Path, toml: str, expected: str) -> No
         ("pattern = '('", ["redact.1.pattern", '"("', "unclosed group"]),
         ("pattern = '(?=a)'", ["redact.1.pattern", "look-around"]),
         ("pattern = ''", ["redact.1.pattern", "empty"]),
-        ("pattern = 'a'\nfields = ['tenant']", ["redact.1.fields", "'error', 'reason' or 'id'"]),
+        (
+            "pattern = 'a'\nfields = ['tenant']",
+            ["redact.1.fields", "'error', 'reason', 'id' or 'text'"],
+        ),
         ("patern = 'a'", ["unknown key `redact.1.patern`", "did you mean `pattern`"]),
     ],
     ids=["no pattern", "look-around", "empty", "another field", "misspelt"],

@@ -123,7 +123,7 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
         sharing = sharing_of(roles, shared)
         store, open_store, engine_held_bytes = make_store(configuration, clock, stack, sharing)
         gates = wiring.gates(configuration, clock)
-        intake = Intake(store, gates)
+        intake = Intake(store, gates, wiring.redaction(configuration))
         metering = Metering(intake, wiring.meaning(configuration))
         stack.callback(metering.close)
         keepers = (
@@ -296,8 +296,7 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     )
     receiving = elsewhere_routes()
     if parts.roles.receives:
-        redaction = wiring.redaction(configuration)
-        receiving = routes(Workshop(parts.intake, limits), parts.metering, redaction)
+        receiving = routes(Workshop(parts.intake, limits), parts.metering, parts.intake.redaction)
     receiving = [*receiving, *parts.control.routes()]
     sources = Sources(parts.store, parts.state, operations, parts.clock)
     application: ASGIApp = (

@@ -119,7 +119,7 @@ def memory_shares(configuration: Configuration) -> MemoryShares:
 
 
 def redaction(configuration: Configuration) -> Redaction:
-    """What is taken out of the texts of hops."""
+    """What is taken out of texts before anything is kept."""
     return Redaction(
         [one.rule for one in configuration.redact],
         hides_personal_data=configuration.receive.redact_personal_data,

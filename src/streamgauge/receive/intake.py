@@ -14,8 +14,10 @@ from streamgauge.model.refusal import RefusalReason
 from streamgauge.receive import metrics
 from streamgauge.receive.bodies import BodyTooLarge
 from streamgauge.receive.gates import Gates
+from streamgauge.receive.messages.redaction import Redaction
 from streamgauge.receive.ports import Sink
 from streamgauge.receive.quotas import Admission, OverLimit, OverQuota
+from streamgauge.receive.redacting import redacted
 from streamgauge.receive.retry import retry_key
 
 Read = Callable[[Admission | None], Parsed]
@@ -63,8 +65,15 @@ class Taken:
 class Intake:
     """The one way to the store. Threads may share it."""
 
-    def __init__(self, sink: Sink, gates: Gates) -> None:
-        self.sink, self.gates = sink, gates
+    def __init__(self, sink: Sink, gates: Gates, redaction: Redaction | None = None) -> None:
+        """A way to one store.
+
+        Args:
+            sink: the store.
+            gates: shared by all ways.
+            redaction: of texts, before anything is kept; the built-in rules without it.
+        """
+        self.sink, self.gates, self.redaction = sink, gates, redaction or Redaction()
 
     def take(self, origin: Origin, body: bytes, read: Read) -> Taken:
         """Understand and keep one body.
@@ -94,13 +103,13 @@ class Intake:
         A body that was kept before is not asked for again, whatever its tenants have left.
         """
         admission = self.gates.quotas.admission()
-        parsed = read(admission)
+        parsed = redacted(read(admission), self.redaction)
         if admission is None or not admission.over:
             return parsed, admission
         key = origin.retry_key(body, has_all_timestamps=parsed.has_all_timestamps)
         if key is not None and self.sink.knows(key):
             admission.give_back()
-            return read(None), None
+            return redacted(read(None), self.redaction), None
         if parsed.rejected_count == parsed.line_count:
             raise OverQuota(admission.over, parsed)
         return parsed, admission

@@ -64,8 +64,8 @@ class Receive(Section):
     max_new_series_per_tenant_hour: int = Field(default=100_000, ge=1)
     """Guard against a runaway tag: new series beyond this are refused, for that tenant alone."""
     redact_personal_data: bool = True
-    """Take e-mail addresses, tokens, keys, passwords and card numbers out of the texts of
-    [hops](hops.md#personal-data) before anything is kept."""
+    """Take e-mail addresses, tokens, keys, passwords and card numbers out of `error` and `reason`,
+    and of refused lines, [before anything is kept](hops.md#personal-data)."""
 
 
 class Limited(Section):

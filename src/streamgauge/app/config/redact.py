@@ -15,7 +15,7 @@ from streamgauge.receive.messages.redaction import (
 
 
 class Redact(Section):
-    """What else must not be kept of the texts of [hops](hops.md), beside the personal data that
+    """What else must not be kept of [texts](hops.md#personal-data), beside the personal data that
     `[receive] redact_personal_data` takes out. Rules are applied in order, before those.
     """
 
@@ -24,8 +24,9 @@ class Redact(Section):
     look-around, no back references, and no text makes it slow."""
     replace: str = REPLACEMENT
     """What stands in its place; `$1` is the first group."""
-    fields: tuple[Literal["error", "reason", "id"], ...] = ("error", "reason")
-    """Where it is looked for."""
+    fields: tuple[Literal["error", "reason", "id", "text"], ...] = ("error", "reason")
+    """Where it is looked for: in `error` and `reason`, in the `id` of hops, in every text field of
+    line protocol (`text`), whatever its name and measurement."""
 
     @field_validator("pattern")
     @classmethod

@@ -16,6 +16,8 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 DEFAULT_FIELDS = ("error", "reason")
+TEXT_FIELD = "text"
+"""Any text field of line protocol."""
 REPLACEMENT = "[redacted]"
 _MAX_KNOWN = 5000
 
@@ -28,7 +30,7 @@ class RedactRule:
     replace: str = REPLACEMENT
     """`$1` stands for the first group."""
     fields: tuple[str, ...] = DEFAULT_FIELDS
-    """Of `error`, `reason` and `id`."""
+    """Of `error`, `reason`, `id` and `text`."""
 
 
 _NAMES_OF_SECRETS = (
@@ -114,10 +116,15 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """A text that may hold any of the fields, redacted by all rules."""
+        return self.texts([text])[0]
+
+    def texts(self, texts: list[str]) -> list[str]:
+        """Several of them."""
         told = pl.col("text")
         for rule in self._rules:
             told = told.str.replace_all(rule.pattern, rule.replace)
-        return str(pl.DataFrame({"text": [text]}).select_seq(told)["text"][0])
+        frame = pl.DataFrame({"text": texts}, schema={"text": pl.String})
+        return frame.select_seq(told)["text"].to_list()
 
 
 def check_pattern(pattern: str) -> None:

@@ -125,6 +125,27 @@ def test_a_zipped_text_is_understood() -> None:
     assert bench.values() == [{"a": 1.0, "up": 1.0}]
 
 
+@pytest.mark.parametrize(
+    ("text", "is_collected"),
+    [
+        ("queue_backlog 3\n", True),
+        ("temperature 21.5\n", True),
+        ("messages_total 3\n", False),
+        ("queue_backlog 3\nmessages_total 3\n", False),
+    ],
+)
+def test_a_target_reports_if_it_shows_what_it_did_with_messages(
+    text: str, is_collected: bool
+) -> None:
+    bench = scraped(Bench(shows(text)), times=2)
+    assert [body.is_collected for body in bench.sink.bodies] == [is_collected] * 2
+
+
+def test_a_target_that_is_down_reports_nothing() -> None:
+    (body,) = scraped(Bench(shows("", "500 Oh"))).sink.bodies
+    assert body.is_collected
+
+
 def test_an_instance_that_is_configured_stays() -> None:
     bench = scraped(Bench(shows("a 1\n"), {"labels": {"instance": "router-1"}}))
     assert {*bench.sink.bodies[0].batch.points["tags"].to_pylist()} == {"instance=router-1"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +16,7 @@ from tests.store.lines import DEFAULTS, table_of
 from streamgauge.model.errors import Overloaded, StoreError
 from streamgauge.store import columns
 from streamgauge.store.journal.journal import Border, Journal
-from streamgauge.store.journal.records import Body
+from streamgauge.store.journal.records import Body, decode_body, encode_body
 from streamgauge.store.journal.retrykeys import RetryKeys, digest
 
 NOW = 1_764_000_000.0
@@ -134,6 +135,14 @@ def test_a_border_is_found_again_with_its_token_and_its_bodies(tmp_path: Path) -
     assert [entry.seq for entry in again.bodies_of(border)] == [3]
     assert tenants(again) == ["c", "d"]
     again.close()
+
+
+@pytest.mark.parametrize("key", [b"", b"k"])
+@pytest.mark.parametrize("is_collected", [False, True])
+def test_whether_collectors_saw_it_comes_back(key: bytes, is_collected: bool) -> None:
+    body = replace(body_of("t", key=key), is_collected=is_collected)
+    again = decode_body(encode_body(body).to_pybytes())
+    assert (again.is_collected, again.retry_key) == (is_collected, body.retry_key)
 
 
 def spoil(path: Path, at: int) -> None:

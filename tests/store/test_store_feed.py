@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 from tests.store.lines import NOW, Row, body
@@ -70,6 +72,22 @@ def test_history_and_feed_hold_every_line_once(store: Store) -> None:
     seen = [minute - MINUTE for minute in past.seen_minutes.to_pylist()]
     assert seen == [-72 * 60, -72 * 60 + 1, -1]
     assert past.recent.newest_ns == int(NOW - 60) * 10**9
+
+
+def test_what_collectors_saw_is_no_report_of_anyone(store: Store) -> None:
+    put(store, hop("a", -120))
+    row = {"queue": "q", "at": NOW - 30, "router": "broker", "backlog": 3.0}
+    up = {"measurement": "up", "tags": "router=r1", "at": NOW - 30, "value": 0.0}
+    store.write(replace(body((), (row,), (up,)), is_collected=True), None, NOW)
+    assert store.flush(30)
+    delta = taken(store)
+    assert delta.newest_ns == int(NOW - 120) * 10**9
+    assert delta.queues.num_rows == 1
+    assert delta.routers is None or not delta.routers.num_rows
+    past = store.history(NOW)
+    assert past.recent.newest_ns == int(NOW - 120) * 10**9
+    assert [minute - MINUTE for minute in past.seen_minutes.to_pylist()] == [-2]
+    assert past.recent.queues.num_rows == 1
 
 
 def test_lines_stamped_ahead_come_after_the_history(store: Store) -> None:

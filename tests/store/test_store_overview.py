@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.store.lines import NOW, Row, body
@@ -14,6 +14,14 @@ from streamgauge.store import Store
 pytestmark = pytest.mark.chdb
 HOUR = (NOW, NOW + 3600)
 ALL = Filters()
+
+
+def collected(store: Store, *queues: Row) -> Store:
+    """What our own collectors saw."""
+    seen = body(queue=[{"at": NOW, **row} for row in queues])
+    store.write(replace(seen, is_collected=True), None, NOW)
+    assert store.flush(30)
+    return store
 
 
 def stored(store: Store, *rows: Row, queue: tuple[Row, ...] = ()) -> Store:
@@ -119,6 +127,19 @@ def test_zero_is_known_of_one_who_was_quiet_while_others_were_seen(store: Store)
 def test_a_queue_line_is_enough_to_have_seen_the_time(store: Store) -> None:
     stored(store, queue=({"queue": "q", "backlog": 1.0},))
     assert store.overview(*HOUR, ALL).messages == 0
+
+
+def test_what_our_own_collectors_saw_says_nothing_of_messages(store: Store) -> None:
+    stored(store, hop("ga4", "delivered", at=NOW - 7200))
+    found = collected(store, {"queue": "q", "backlog": 1.0}).overview(*HOUR, ALL)
+    assert (found.messages, found.queue.backlog) == (None, 1.0)
+    told = store.timeseries("messages", NOW - 7200, NOW + 60, 3660, [], ALL)
+    assert [list(series.values) for series in told.series] == [[1.0, None, None]]
+
+
+def test_with_queues_alone_collectors_tell_what_was_seen(store: Store) -> None:
+    found = collected(store, {"queue": "q", "backlog": 1.0}).overview(*HOUR, ALL)
+    assert (found.messages, found.queue.backlog) == (0, 1.0)
 
 
 EDGES = [

@@ -112,6 +112,7 @@ class Backlogs:
         self._queues: dict[tuple[str, str, str, str], Queue] = {}
         self.version = 0
         """Grows with everything added."""
+        self._newest_minute = -1
 
     def observe(self, table: pa.Table) -> None:
         """Add rows of QUEUES_COLUMNS."""
@@ -125,6 +126,7 @@ class Backlogs:
             tags = (str(key[0]), str(key[1]), str(key[2]), str(key[3]))
             queue = self._queues.setdefault(tags, Queue(tags))
             values = part.select(_FIELDS).to_numpy()
+            self._newest_minute = max(self._newest_minute, int(str(part["minute"].max())))
             for minute, row in zip(part["minute"].to_list(), values, strict=True):
                 queue.put(int(minute), np.where(np.isfinite(row), row, np.nan))
 
@@ -136,10 +138,14 @@ class Backlogs:
                 queue.open_since, queue.why = since, queue.why or "old"
 
     def judge(self, watermark: float, now: float, is_blind: bool) -> list[Finding]:
-        """The findings that hold; while blind nothing opens or closes."""
+        """The findings that hold; while blind nothing opens or closes.
+
+        Queues that collectors go on to see are no less seen when nobody else is heard any more.
+        """
         self.ended = {}
         found = []
-        minute = int(watermark // 60)
+        minute = max(int(watermark // 60), min(self._newest_minute, int(now // 60)))
+        is_blind = is_blind and minute <= watermark // 60
         for queue in self._queues.values():
             # Of a queue with nothing open, the same reports tell the same.
             if not is_blind and queue.minutes and (queue.is_fresh or queue.open_since is not None):

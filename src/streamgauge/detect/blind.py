@@ -139,7 +139,7 @@ def blind_finding(since: float, now: float, tenant_count: int) -> Finding:
         Severity.P1,
         Suspected.COLLECTOR,
         since,
-        f"Nothing has been reported by anyone since {at_utc(since, now)} "
+        f"Nothing has been reported by any sender since {at_utc(since, now)} "
         f"({duration(now - since)}): we cannot see whether messages flow. "
         f"{count_of(tenant_count, 'customer')} unknown; look at the reporting first.",
         {"last_line_at": since, "blind_s": round(now - since, 1), "customers": tenant_count},

@@ -71,7 +71,7 @@ class Detector:
         self._sums.add_hours(hours)
         for watcher in self._watchers:
             watcher.learn(hours)
-        self._seen.add(np.asarray(history.seen_minutes))
+        self._seen.learn(np.asarray(history.seen_minutes))
         self.observe(history.recent)
         if history.routers is not None:
             self._routers.table.learn(history.routers)
@@ -100,13 +100,7 @@ class Detector:
             watcher.observe(arrivals)
         if delta.routers is not None and delta.routers.num_rows:
             self._routers.table.observe(delta.routers)
-        minutes = [t["minute"].to_numpy() for t in (delta.minutes, delta.queues) if t.num_rows]
-        newest_s = max(delta.newest_ns / 1e9, 0.0)
-        for table in (delta.minutes, delta.queues):
-            if table.num_rows:
-                newest_s = max(newest_s, float(table["last_ns"].to_numpy().max()) / 1e9)
-        self._has_arrived |= newest_s > 0.0
-        self._seen.add(np.unique(np.concatenate([_NO_MINUTES, *minutes])), newest_s)
+        self._has_arrived |= self._seen.observe(delta)
         self._backlogs.observe(delta.queues)
         if len(late):
             self._late.append(late)
@@ -284,7 +278,6 @@ class Detector:
         self._to_restore.clear()
 
 
-_NO_MINUTES: Ints = np.zeros(0, np.int64)
 _OURS = {Kind.SILENCE, Kind.ERRORS, Kind.BACKLOG, Kind.BLIND}
 _BLIND_KEY = blind_finding(0.0, 0.0, 0).key
 _LEVELS: Mapping[tuple[bool, ...], Level] = {

@@ -1,17 +1,20 @@
 """Which time was seen (DESIGN section 6): the watermark, seen minutes, and usual gaps.
 
-A minute is seen if a line of anyone is stamped in it, whenever it came. Time past the newest line
-is not seen. A fleet that sends a line every half hour has many minutes without one: a gap no longer
-than its usual gaps counts as seen.
+A minute is seen if a line of anyone who reports to us is stamped in it, whenever it came. What our
+own collectors look up says nothing of those who report: it is the clock only until somebody does,
+as where queues alone are watched. Time past the newest line is not seen. A fleet that sends a line
+every half hour has many minutes without one: a gap no longer than its usual gaps counts as seen.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 
 from streamgauge.detect.arrays import Array, Bools, Floats, Ints
 from streamgauge.detect.arrivals import EARLIEST_HOUR
 from streamgauge.detect.sums import HOURS_KEPT
+from streamgauge.model.feed import Delta
 
 _SPAN = (HOURS_KEPT + 7 * 24) * 60
 _USUAL = 0.995
@@ -31,6 +34,27 @@ class SeenTime:
         self.usual_gap_minutes = 1
         self.coverage = 0.0
         """Share of minutes with a line, of the last two days."""
+        self._is_heard = False
+
+    def observe(self, delta: Delta) -> bool:
+        """Add what was inserted; returns whether somebody reported any of it."""
+        newest_s, minutes = _newest(delta.minutes, max(delta.newest_ns / 1e9, 0.0))
+        collected_s, collected = _newest(delta.queues, 0.0)
+        if newest_s > 0.0:
+            if not self._is_heard:
+                self._forget()
+            self._is_heard = True
+            # Some of these queues may have been reported, as somebody was just heard.
+            collected = collected[collected <= newest_s // 60]
+            self.add(np.unique(np.concatenate([minutes, collected])), newest_s)
+        elif not self._is_heard:
+            self.add(np.unique(collected), collected_s)
+        return newest_s > 0.0
+
+    def learn(self, minutes: Ints) -> None:
+        """Somebody reported in these minutes."""
+        self._is_heard |= len(minutes) > 0
+        self.add(minutes)
 
     def add(self, minutes: Ints, newest_s: float = 0.0) -> None:
         """Lines are stamped in these minutes; the newest of them at `newest_s`."""
@@ -130,6 +154,12 @@ class SeenTime:
         filled[lines[0] : lines[-1] + 1] |= gap_of[owner] <= self.usual_gap_minutes
         return filled
 
+    def _forget(self) -> None:
+        """Begin anew: what collectors saw is no clock for those who report."""
+        self._base, self._newest_s, self._prefix = 0, 0.0, None
+        self._lines[:] = False
+        self.usual_gap_minutes, self.coverage = 1, 0.0
+
     def _make_room(self, minute: int) -> None:
         if self._base == 0 or minute - self._base >= 2 * _SPAN:
             self._base = (minute - HOURS_KEPT * 60) // 60 * 60
@@ -140,3 +170,11 @@ class SeenTime:
             self._lines = np.concatenate([self._lines[shift:], np.zeros(shift, bool)])
             self._base += shift
             self._prefix = None
+
+
+def _newest(table: pa.Table, newest_s: float) -> tuple[float, Ints]:
+    """The newest stamp of a table's rows, epoch seconds, or `newest_s`; and their minutes."""
+    if not table.num_rows:
+        return newest_s, np.zeros(0, np.int64)
+    last_s = float(table["last_ns"].to_numpy().max()) / 1e9
+    return max(newest_s, last_s), table["minute"].to_numpy()

@@ -141,3 +141,5 @@ class Parsed:
     out for now; only then can a retry be known by its body."""
     rejected_by: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """All rejected lines, counted by class of reason (`syntax`, `series`, …) and tenant."""
+    is_collected: bool = False
+    """On: our own collectors looked it up, which says nothing of whether anyone reports to us."""

@@ -84,7 +84,8 @@ class Delta:
     minutes: pa.Table
     queues: pa.Table
     newest_ns: int
-    """Newest time stamp stored from anyone, any measurement; 0 when there was none."""
+    """Newest time stamp stored from anyone who reports to us, any measurement; 0 when there was
+    none. What our own collectors looked up is in `queues` and does not count."""
     routers: pa.Table | None = None
     """ROUTERS_COLUMNS; None: nothing is known of routers."""
 
@@ -99,8 +100,8 @@ class History:
     """Everything from `recent_from_minute` (a whole hour, about two days back) to the newest."""
     recent_from_minute: int
     seen_minutes: pa.Array
-    """int64, ascending: every minute of the range (hours and recent) in which anyone's line is
-    stamped, of any measurement."""
+    """int64, ascending: every minute of the range (hours and recent) in which a line of anyone who
+    reports to us is stamped, of any measurement."""
     routers: pa.Table | None = None
     """ROUTER_HOURS_COLUMNS of the last day, oldest first; None: nothing is known of routers."""
 

@@ -6,7 +6,7 @@ Everything here blocks (disk, parsing): call it in a thread, `workshop` does.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamgauge.model.batch import Parsed
 from streamgauge.model.errors import Overloaded, StoreError
@@ -37,6 +37,8 @@ class Origin:
     idempotency_key: str | None = None
     is_answered: bool = True
     """Whether its sender reads answers; who sends datagrams, or is asked by us, does not."""
+    is_collected: bool = False
+    """On: our own collectors looked it up; nobody has reported it to us."""
 
     def retry_key(self, body: bytes, *, has_all_timestamps: bool) -> bytes | None:
         """16 bytes; None where a retry cannot be told from a second body."""
@@ -89,6 +91,8 @@ class Intake:
             Overloaded, StoreError: nothing was kept.
         """
         parsed, admission = self._read(origin, body, read)
+        if origin.is_collected:
+            parsed = replace(parsed, is_collected=True)
         is_new = not parsed.line_count or self._keep(origin, body, parsed, admission)
         if is_new:
             self.gates.ledger.count_body(parsed, is_deferred=False, is_told=origin.is_answered)

@@ -78,6 +78,7 @@ def test_readings_become_rows_and_unknown_stays_unknown() -> None:
     known = {name for name, value in rows[1].items() if value not in {None, ""}}
     assert known == {"time_ns", "queue", "consumers"}
     assert rows[1]["consumers"] == 0.0
+    assert all(body.is_collected for body in bench.sink.bodies)
     health = bench.health
     assert (health.state, health.last_success_at) == (GathererState.OK, NOW)
     assert [one.queue for one in health.queues] == ["events.acme.ga4", "bare"]

@@ -76,7 +76,7 @@ class CollectorRunner:
         """
         self.name = pulse.health.name
         self._settings, self._intake, self._pulse, self._make = settings, intake, pulse, make
-        self._origin = Origin(path=f"collector:{self.name}", is_answered=False)
+        self._origin = Origin(path=f"collector:{self.name}", is_answered=False, is_collected=True)
         self._ages = Ages()
         self._pause = Pause(settings.every_s)
         self._collector: Collector | None = None

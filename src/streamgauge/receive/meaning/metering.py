@@ -124,6 +124,8 @@ class Metering:
             return self.intake.take(
                 origin, body, lambda admission: self._gate(base, draft, admission, body)
             )
+        # Who shows what it did with messages reports, also to one who asks.
+        origin = replace(origin, is_collected=False)
         with self._lock:
             return self._take(origin, body, draft, base, key)
 

@@ -140,8 +140,12 @@ class Scraper:
     ) -> None:
         gone = [series for key, series in self._known.items() if key not in shown.known]
         measured = Measured(with_up(shown.numbers, self._up, gone, at_ns, is_up=is_up))
-        url = self._settings.address.shown
-        origin = Origin(f"scrape:{self.name}", idempotency_key=f"{url} {at_ns}", is_answered=False)
+        origin = Origin(
+            f"scrape:{self.name}",
+            idempotency_key=f"{self._settings.address.shown} {at_ns}",
+            is_answered=False,
+            is_collected=True,
+        )
         self._metering.take(
             origin,
             body,

@@ -28,6 +28,7 @@ def body_of(parsed: Parsed, retry_key: bytes | None, received_at: float) -> Body
         retry_key=digest(retry_key) if retry_key is not None else b"",
         durations=_conformed(batch.durations, columns.NO_MESSAGES),
         hops=_conformed(batch.hops, columns.NO_HOPS),
+        is_collected=parsed.is_collected,
     )
 
 

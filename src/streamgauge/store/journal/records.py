@@ -22,6 +22,8 @@ HEADER = struct.Struct("<4sBQQII")
 """Magic, kind, number, second number, payload bytes, checksum of all that."""
 _TABLE = struct.Struct("<BI")
 _BODY = struct.Struct("<dI16s")
+"""When it came, what holds of it (`_HAS_KEY`, `_IS_COLLECTED`), its retry key."""
+_HAS_KEY, _IS_COLLECTED = 1, 2
 _SCHEMAS = (
     columns.MESSAGES,
     columns.QUEUE,
@@ -73,6 +75,8 @@ class Body:
     durations: pa.Table = field(default_factory=lambda: columns.NO_MESSAGES)
     """See `model.batch.Batch`."""
     hops: pa.Table = field(default_factory=lambda: columns.NO_HOPS)
+    is_collected: bool = False
+    """See `model.batch.Parsed`."""
 
     @property
     def tables(self) -> tuple[pa.Table, ...]:
@@ -129,8 +133,8 @@ def find_frame(file: BinaryIO, start: int) -> bool:
 def encode_body(body: Body) -> pa.Buffer:
     """A body's payload: when and under which key it came, then its tables that have rows."""
     sink = pa.BufferOutputStream()
-    has_key = 1 if body.retry_key else 0
-    sink.write(_BODY.pack(body.received_at, has_key, body.retry_key))
+    holds = (_HAS_KEY if body.retry_key else 0) | (_IS_COLLECTED if body.is_collected else 0)
+    sink.write(_BODY.pack(body.received_at, holds, body.retry_key))
     for number, table in enumerate(body.tables):
         if table.num_rows:
             stream = _stream_of(table)
@@ -148,13 +152,14 @@ def _stream_of(table: pa.Table) -> pa.Buffer:
 
 def retry_key_of(payload: bytes) -> tuple[float, bytes]:
     """When a body came, and its retry key (empty: none), without decoding its tables."""
-    received_at, has_key, key = _BODY.unpack_from(payload)
-    return received_at, key if has_key else b""
+    received_at, holds, key = _BODY.unpack_from(payload)
+    return received_at, key if holds & _HAS_KEY else b""
 
 
 def decode_body(payload: bytes) -> Body:
     """The inverse of `encode_body`."""
     received_at, key = retry_key_of(payload)
+    is_collected = bool(_BODY.unpack_from(payload)[1] & _IS_COLLECTED)
     tables = [schema.empty_table() for schema in _SCHEMAS]
     view, at = memoryview(payload), _BODY.size
     while at < len(view):
@@ -163,4 +168,4 @@ def decode_body(payload: bytes) -> Body:
         tables[number] = pa.ipc.open_stream(pa.py_buffer(view[at : at + size])).read_all()
         at += size
     messages, queue, points, rejected, durations, hops = tables
-    return Body(messages, queue, points, rejected, received_at, key, durations, hops)
+    return Body(messages, queue, points, rejected, received_at, key, durations, hops, is_collected)

@@ -12,7 +12,7 @@ from streamgauge.store.engine.engine import Engine
 from streamgauge.store.kept import Known
 from streamgauge.store.levels import HOUR, MESSAGES, MINUTE, NS_A_HOUR, NS_A_MINUTE
 from streamgauge.store.queries.pieces import cut
-from streamgauge.store.queries.seen import seen_minutes
+from streamgauge.store.queries.seen import heard_minutes
 from streamgauge.store.queries.span import Span
 from streamgauge.store.rollup.queuerollup import LAST_FIELDS
 from streamgauge.store.rollup.routerrollup import ROUTER_KEY
@@ -44,7 +44,7 @@ def history(engine: Engine, known: Known, until_s: float) -> History:
     end = -int(-until_s // 60)
     recent_from = max(end - RECENT_MINUTES, 0) // 60 * 60
     oldest = max(end - HISTORY_MINUTES, 0) // 60 * 60
-    seen = seen_minutes(engine, oldest, end)
+    seen = heard_minutes(engine, oldest, end)
     return History(
         hours=_hours(engine, known, oldest, recent_from),
         recent=minutes_between(engine, recent_from, end),
@@ -89,7 +89,7 @@ def minutes_between(engine: Engine, first: int, end: int) -> Delta:
         bounds,
     )
     newest = engine.query(
-        "SELECT max(last_ns) AS newest_ns FROM seen_minute "
+        "SELECT greatest(max(heard_ns), 0) AS newest_ns FROM seen_minute "
         "WHERE minute >= {first:Int64} AND minute < {end:Int64}",
         bounds,
     )

@@ -25,6 +25,8 @@ _DENSE_MAX = 1 << 18
 PLATFORM_KEY = ("stage", "outcome")
 EXTREMES = ("latency_min", "latency_max", "queue_min", "queue_max")
 """Seconds, to 7 digits; infinite where no duration was told."""
+UNHEARD = -1
+"""Stands for the newest report of a minute of which only our own collectors tell."""
 
 
 def minute_rows(messages: OrderedMessages) -> pa.Table:
@@ -157,13 +159,30 @@ def last_seen_rows(minutes: pa.Table) -> pa.Table:
     )
 
 
-def seen_rows(*tables: pa.Table) -> pa.Table:
-    """Minutes in which any row of `tables` is stamped: table `seen_minute`."""
-    time_ns = np.concatenate([table.column("time_ns").to_numpy() for table in tables])
+def seen_rows(messages_ns: Ints, *others: tuple[Ints, NDArray[np.bool_]]) -> pa.Table:
+    """Minutes in which any row is stamped: table `seen_minute`.
+
+    Args:
+        messages_ns: [n] time stamps; messages are always reported to us.
+        others: [n] time stamps of another table, and which of them were reported to us.
+    """
+    time_ns = np.concatenate([messages_ns, *(stamps for stamps, _ in others)])
+    is_heard = np.concatenate([np.ones(len(messages_ns), bool), *(heard for _, heard in others)])
     seen = (
-        pl.DataFrame({"minute": time_ns // NS_A_MINUTE, "time_ns": time_ns})
+        pl.DataFrame(
+            {
+                "minute": time_ns // NS_A_MINUTE,
+                "time_ns": time_ns,
+                "heard_ns": np.where(is_heard, time_ns, UNHEARD),
+            }
+        )
         .group_by("minute")
-        .agg(pl.len().cast(pl.UInt64).alias("lines"), pl.col("time_ns").max().alias("last_ns"))
+        .agg(
+            pl.len().cast(pl.UInt64).alias("lines"),
+            pl.col("time_ns").max().alias("last_ns"),
+            pl.col("heard_ns").max(),
+        )
         .sort("minute")
     )
-    return pa.table({name: seen[name].to_numpy() for name in ("minute", "lines", "last_ns")})
+    names = ("minute", "lines", "last_ns", "heard_ns")
+    return pa.table({name: seen[name].to_numpy() for name in names})

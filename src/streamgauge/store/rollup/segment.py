@@ -41,7 +41,12 @@ def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
     points = _numbered([(seq, body.points) for seq, body in bodies], columns.POINTS)
     hops = _numbered([(seq, body.hops) for seq, body in bodies], columns.HOPS)
     rejected = _batched([(seq, body.rejected) for seq, body in bodies])
-    seen = seen_rows(messages, queue, points)
+    is_heard = {name: _is_heard(bodies, name) for name in ("queue", "points")}
+    seen = seen_rows(
+        messages.column("time_ns").to_numpy(),
+        (queue.column("time_ns").to_numpy(), is_heard["queue"]),
+        (points.column("time_ns").to_numpy(), is_heard["points"]),
+    )
     tables = {
         "messages": raw_rows(messages),
         "queue": queue,
@@ -62,10 +67,12 @@ def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
     tables["point_minute"] = point_minute_rows(points, queue)
     tables |= hop_tables(hops, [body for _, body in bodies])
     tables["seen_minute"] = seen
-    routers = router_rows(ordered, queue, points)
+    routers = router_rows(
+        ordered, _only(queue, is_heard["queue"]), _only(points, is_heard["points"])
+    )
     if routers.num_rows:
         tables["router_hour"] = router_hours(routers)
-    newest_ns = int(seen.column("last_ns").to_numpy().max()) if seen.num_rows else 0
+    newest_ns = max(int(seen.column("heard_ns").to_numpy().max(initial=0)), 0)
     return Segment(
         tables={name: table for name, table in tables.items() if table.num_rows},
         delta=Delta(minutes=minutes, queues=queues, newest_ns=newest_ns, routers=routers),
@@ -85,6 +92,17 @@ def _batched(tables: list[tuple[int, pa.Table]]) -> pa.Table:
     joined = columns.join([table for _, table in told], columns.REJECTED)
     numbers = [np.full(table.num_rows, seq) for seq, table in told]
     return joined.append_column("batch", pa.array(_concatenated(numbers)))
+
+
+def _is_heard(bodies: list[tuple[int, Body]], name: str) -> np.ndarray:
+    """Which rows of a table, joined, were reported to us: bool [n_rows]."""
+    told = [(getattr(body, name).num_rows, not body.is_collected) for _, body in bodies]
+    sizes, heard = [size for size, _ in told], [one for _, one in told]
+    return np.repeat(np.array(heard, bool), np.array(sizes, np.int64))
+
+
+def _only(rows: pa.Table, chosen: np.ndarray) -> pa.Table:
+    return rows if chosen.all() else rows.filter(pa.array(chosen))
 
 
 def _concatenated(arrays: list[np.ndarray]) -> np.ndarray:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from bench.client import client_text
 from bench.constants import constants_text
-from bench.fleet import DAYS
 from bench.fsync import fsync_text
 from bench.hops import hops_text
 from bench.ingest import ROUNDS, ingest_text
 from bench.memory import MINUTES, memory_text
+from bench.month import DAYS
 from bench.otlp import otlp_text
 from bench.pages import pages_text
 from bench.parse import parse_text

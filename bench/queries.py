@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.fleet import BUCKETS, DAYS, FLOWS, Fleet, bodies, fill
+from bench.month import BUCKETS, DAYS, FLOWS, Fleet, bodies, fill
 from bench.questions import ASKS, QUESTIONS, Question, total
 from bench.report import table
 from bench.servers import Server, find_peers

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from bench.fleet import TENANTS, Fleet
+from bench.month import TENANTS, Fleet
 
 HOUR, DAY = 60, 1440
 

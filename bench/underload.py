@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.fleet import TENANTS
+from bench.month import TENANTS
 from bench.questions import SMALL, Range
 from bench.report import table
 from bench.servers import Server, Streamgauge, find_peers

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import streamgauge.govern.constants as kept
+from bench.hops import FORMS, measure_hops
 from bench.report import first_line
 from streamgauge.app import machine
 from streamgauge.app.doctor import ingest
@@ -30,6 +31,7 @@ FILE = Path(kept.__file__).with_name("constants.json")
 COMMAND = "python -m bench constants"
 FLOWS = 1_000
 SERIES = 40_000
+HOPS = 300_000
 SPREAD = 0.5
 """Standard deviation of latencies, in natural logarithms."""
 
@@ -41,6 +43,7 @@ def constants_text() -> str:
         sparse = stored(Path(folder) / "sparse", flows=FLOWS, every_s=60, span_s=3 * 3600)
         rates = [ingest(Path(folder) / f"rate-{number}") for number in range(3)]
         base, per_series = _memory(Path(folder) / "memory")
+    cpu_s_per_million_lines = min(rate.cpu_s_per_million_lines for rate in rates)
     bucket = (dense["minute_row"] - sparse["minute_row"]) / (buckets_of(6) - buckets_of(1))
     best = max(rates, key=lambda rate: rate.lines_per_s)
     values = {
@@ -48,8 +51,9 @@ def constants_text() -> str:
         "row_bytes": round(max(sparse["minute_row"] - bucket * buckets_of(1), 1.0), 2),
         "bucket_bytes": round(bucket, 3),
         "wire_bytes_per_line": round(dense["wire_line"], 1),
-        "cpu_s_per_million_lines": round(min(r.cpu_s_per_million_lines for r in rates), 2),
+        "cpu_s_per_million_lines": round(cpu_s_per_million_lines, 2),
         "lines_per_s": round(best.lines_per_s, -3),
+        **hop_constants(cpu_s_per_million_lines),
         "resident_base_bytes": base,
         "resident_bytes_per_series": round(per_series),
         "measured_at": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -59,6 +63,18 @@ def constants_text() -> str:
     FILE.write_text(json.dumps(values, indent=2) + "\n")
     rows = "\n".join(f"| {name} | {value} |" for name, value in values.items())
     return f"## Constants: `{COMMAND}`\n\n| constant | measured |\n|---|---|\n{rows}\n"
+
+
+def hop_constants(cpu_s_per_million_lines: float) -> dict[str, float]:
+    """What a hop costs: as many times a line as where both are taken in the same way."""
+    cost = measure_hops(HOPS, 2)
+    line_s, hop_s = (sum(cost.cpu_s(form).values()) for form in FORMS)
+    thin_s = cost.thin_cpu_s * 1e6 / HOPS
+    return {
+        "bytes_per_hop": round(max(cost.bytes_a_row.values()), 2),
+        "wire_bytes_per_hop": round(cost.wire_bytes, 1),
+        "cpu_s_per_million_hops": round(cpu_s_per_million_lines * hop_s / line_s + thin_s, 2),
+    }
 
 
 def stored(folder: Path, flows: int, every_s: float, span_s: float) -> dict[str, float]:

@@ -54,8 +54,36 @@ class HopLoad:
     """Of the hour of all stamps, epoch seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class HopCost:
+    """What was measured."""
+
+    stages: dict[str, Stages]
+    """By form."""
+    thinned: Stages
+    bytes_a_row: dict[str, float]
+    """By table, merged."""
+    wire_bytes: float
+    """Of a hop, unzipped."""
+
+    def cpu_s(self, form: str) -> dict[str, float]:
+        """By stage, best of the rounds."""
+        rounds = self.stages[form].rounds
+        return {stage: min(taken[stage][1] for taken in rounds) for stage in rounds[0]}
+
+    @property
+    def thin_cpu_s(self) -> float:
+        """Best of the rounds."""
+        return min(taken["thin"][1] for taken in self.thinned.rounds)
+
+
 def hops_text(line_count: int, rounds: int) -> str:
     """The stages of both forms as Markdown, best of `rounds`."""
+    return _as_markdown(measure_hops(line_count, rounds), line_count)
+
+
+def measure_hops(line_count: int, rounds: int) -> HopCost:
+    """Take the same rows in both forms, `rounds` times, and thin the hops."""
     stages = {form: Stages() for form in FORMS}
     thinned = Stages()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -71,7 +99,8 @@ def hops_text(line_count: int, rounds: int) -> str:
                     if form == "hops":
                         thinned.rounds.append({})
                         sizes = _thin(engine, thinned, load)
-    return _as_markdown(stages, thinned, line_count, sizes)
+    bodies = load.bodies["hops"]
+    return HopCost(stages, thinned, sizes, sum(map(len, bodies)) / line_count)
 
 
 def _make_load(line_count: int, seed: int) -> HopLoad:
@@ -171,27 +200,23 @@ def _bytes_a_row(engine: Engine, name: str) -> float:
     return float(engine.query(sql).column("n")[0].as_py())
 
 
-def _as_markdown(
-    stages: dict[str, Stages], thinned: Stages, line_count: int, sizes: dict[str, float]
-) -> str:
-    rows, sums = [], dict.fromkeys(FORMS, 0.0)
-    for stage in stages["hops"].rounds[0]:
-        cpu = {form: min(taken[stage][1] for taken in stages[form].rounds) for form in FORMS}
-        rows.append([stage, *(f"{cpu[form]:.2f}" for form in FORMS)])
-        sums = {form: sums[form] + cpu[form] for form in FORMS}
+def _as_markdown(cost: HopCost, line_count: int) -> str:
+    cpu = {form: cost.cpu_s(form) for form in FORMS}
+    rows = [[stage, *(f"{cpu[form][stage]:.2f}" for form in FORMS)] for stage in cpu["hops"]]
+    sums = {form: sum(cpu[form].values()) for form in FORMS}
+    sizes = cost.bytes_a_row
     ratio = sums["line protocol"] / sums["hops"]
     verdict = "met" if ratio >= GOAL else "missed"
-    thin_cpu_s = min(taken["thin"][1] for taken in thinned.rounds)
     lines = [
         "## Hops: `python -m bench hops`",
         "",
         f"{line_count:,} hops, and the same rows as line protocol, in one process without HTTP. "
-        f"CPU seconds, best of {len(thinned.rounds)}.",
+        f"CPU seconds, best of {len(cost.thinned.rounds)}.",
         "",
         *table(["stage", *FORMS], [*rows, ["sum", *(f"{sums[form]:.2f}" for form in FORMS)]]),
         "",
         f"Hops are taken {ratio:.2f} times as fast as lines; the goal of {GOAL:g} is {verdict}. "
-        f"Thinning them to {KEPT_SHARE:.0%} took {thin_cpu_s:.2f} CPU s more. A hop takes "
+        f"Thinning them to {KEPT_SHARE:.0%} took {cost.thin_cpu_s:.2f} CPU s more. A hop takes "
         f"{sizes['hops']:.0f} bytes of disk while all are kept, {sizes['hops_kept']:.0f} then.",
         "",
     ]

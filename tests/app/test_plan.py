@@ -14,6 +14,7 @@ from bench.constants import stored
 from streamgauge.app.configuration import load
 from streamgauge.app.plan import parse_count, plan
 from streamgauge.govern.constants import measured
+from streamgauge.govern.hop_sizing import Journeys, hop_size
 from streamgauge.govern.sizing import Kept, Workload, rows_per_day, size
 from streamgauge.model.errors import ConfigError
 
@@ -31,6 +32,7 @@ def planned(**changes: Any) -> dict[str, Any]:
                 "--tenants": asked["tenants"],
                 "--sources": "2",
                 "--integrations": "3",
+                "--followed-per-day": asked.get("followed", "0"),
             },
             interval=asked.get("interval", "10s"),
             retentions={"raw": asked.get("raw"), "minute": None, "hour": None},
@@ -58,6 +60,8 @@ def test_numbers_are_read_as_people_write_them(text: str, value: float) -> None:
         ({"interval": "5"}, "--interval '5'"),
         ({"raw": "soon"}, "--retention 'soon'"),
         ({"nodes": -1}, "--nodes -1"),
+        ({"followed": "-1"}, "--followed-per-day '-1'"),
+        ({"followed": "4M"}, "--followed-per-day must be between 0 and the 3e[+]06 messages a day"),
     ],
 )
 def test_nonsense_is_refused_by_its_name(changes: dict[str, Any], told: str) -> None:
@@ -77,6 +81,33 @@ def test_longer_retention_and_more_messages_take_more() -> None:
     least = planned()
     assert planned(raw="30d")["disk_bytes"] > least["disk_bytes"]
     assert planned(messages="30M")["cost"]["total"] > least["cost"]["total"]
+
+
+def test_messages_that_are_followed_take_more_of_everything() -> None:
+    least, some, all_ = planned(), planned(followed="1M"), planned(followed="3M")
+    for name in ("disk_bytes", "cpus", "network_bytes_per_month", "lines_per_s"):
+        assert least[name] < some[name] < all_[name], name
+    assert all_["lines_per_s"] == pytest.approx(2 * 3e6 / 86_400), "each hop is a line of its own"
+    assert least["kept_journeys_ratio"] is None
+    assert "hops" not in [level["name"] for level in least["levels"]]
+    huge = planned(messages="2G", tenants="20k", followed="2G")["deployment"]
+    assert huge["kind"] == "cluster", "what fits one big machine in sums does not hop by hop"
+
+
+HOPS = Journeys(whole_s=7200.0, kept_s=7 * 86_400.0, budget_bytes=2e9)
+
+
+@pytest.mark.parametrize(
+    ("hops_per_day", "gigabytes", "ratio"),
+    [(1e6, 0.14, 1.0), (1e7, 1.4, 1.0), (1e8, 1.75, 0.11), (1e10, 1.75, 0.00055)],
+    ids=["few", "those that fit", "more than fit", "all of the last hours are too many"],
+)
+def test_journeys_take_their_budget_and_no_more(
+    hops_per_day: float, gigabytes: float, ratio: float
+) -> None:
+    found = hop_size(hops_per_day, 20.0, HOPS)
+    assert found.size_bytes == pytest.approx(gigabytes * 1e9, rel=0.01)
+    assert found.kept_ratio == pytest.approx(ratio, rel=0.05)
 
 
 def test_rare_flows_have_a_row_a_message_and_busy_ones_a_row_a_minute() -> None:

@@ -77,6 +77,9 @@ def plan(
     interval: Annotated[
         str, Parameter(help="Between two reports of a router; 0s: a line for each message.")
     ] = "10s",
+    followed_per_day: Annotated[
+        str, Parameter(help="Messages whose every hop is sent, by /v1/messages.")
+    ] = "0",
     retention: Annotated[
         str | None, Parameter(help="Of raw lines; default: as configured.")
     ] = None,
@@ -97,6 +100,7 @@ def plan(
                 "--tenants": tenants,
                 "--sources": sources,
                 "--integrations": integrations,
+                "--followed-per-day": followed_per_day,
             },
             interval=interval,
             retentions={"raw": retention, "minute": minute_retention, "hour": hour_retention},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from streamgauge.app import wiring
 from streamgauge.app.configuration import Configuration
@@ -13,6 +13,7 @@ from streamgauge.app.units import parse_retention
 from streamgauge.govern.constants import Constants, measured
 from streamgauge.govern.cost import month_cost
 from streamgauge.govern.deployment import Deployment, deployment_of
+from streamgauge.govern.hop_sizing import Journeys
 from streamgauge.govern.sizing import MAX_DAYS, Kept, LevelSize, Sizing, Workload, size
 from streamgauge.govern.words import count_words, size_words, span_words
 from streamgauge.model.budget import MonthCost
@@ -64,10 +65,13 @@ def plan(
         tenants=numbers["--tenants"],
         sources=numbers["--sources"],
         integrations=numbers["--integrations"],
+        followed_per_day=numbers["--followed-per-day"],
         interval_s=_seconds("--interval", interval) if interval != "0" else 0.0,
         nodes=nodes,
     )
     kept = _kept_of(configuration, retentions)
+    if workload.followed_per_day:
+        kept = replace(kept, journeys=_journeys_of(configuration))
     constants = measured()
     sizing = size(workload, kept, constants)
     chosen = deployment_of(sizing, constants)
@@ -105,6 +109,11 @@ def _kept_of(configuration: Configuration, given: Mapping[str, str | None]) -> K
     return Kept(kept["raw"], kept["minute"], kept["hour"], max(store.day_retention, finer_s))
 
 
+def _journeys_of(configuration: Configuration) -> Journeys:
+    given = configuration.journeys
+    return Journeys(given.whole_for, given.retention, given.disk_budget)
+
+
 def _text(
     sizing: Sizing, chosen: Deployment, cost: MonthCost, constants: Constants
 ) -> Iterator[str]:
@@ -124,6 +133,11 @@ def _text(
     yield f"  network    {size_words(sizing.network_bytes_per_month)} a month, in"
     yield f"  disk       {size_words(chosen.disk_bytes)}, of which data:"
     yield from (_level_line(level) for level in sizing.levels)
+    if sizing.kept_journeys_ratio is not None:
+        yield (
+            f"             journeys of messages without trouble: {sizing.kept_journeys_ratio:.0%} "
+            "are kept so long ([journeys] disk_budget)"
+        )
     parts = {"disk": cost.disk, "memory": cost.memory, "CPU": cost.cpu, "network": cost.network}
     told = ", ".join(f"{name} {value:,.2f}" for name, value in parts.items())
     yield f"  money      {cost.total:,.2f} {cost.currency} a month: {told}"
@@ -152,6 +166,8 @@ def _shape(
         "deployment": asdict(chosen),
         "lines_per_s": sizing.lines_per_s,
         "peak_lines_per_s": sizing.peak_lines_per_s,
+        "peak_load_per_s": sizing.peak_load_per_s,
+        "kept_journeys_ratio": sizing.kept_journeys_ratio,
         "cpus": sizing.cpus,
         "memory_bytes": sizing.memory_bytes,
         "disk_bytes": sizing.disk_bytes,

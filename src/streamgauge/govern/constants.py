@@ -30,6 +30,12 @@ class Constants:
     """Parse, journal, insert and roll up."""
     lines_per_s: float
     """One process took in, until queryable, with two processors."""
+    bytes_per_hop: float
+    """On disk, merged, of a message's hop, beside its row of the raw lines."""
+    wire_bytes_per_hop: float
+    """As sent, unzipped."""
+    cpu_s_per_million_hops: float
+    """As a line, and to be thinned."""
     resident_base_bytes: float
     resident_bytes_per_series: float
     measured_at: str = ""

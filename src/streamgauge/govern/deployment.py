@@ -48,9 +48,9 @@ def deployment_of(sizing: Sizing, constants: Constants) -> Deployment:
 
 def _exceeded(sizing: Sizing, machine: dict[str, float], constants: Constants) -> str:
     most = BUSY_RATIO * constants.lines_per_s
-    if sizing.peak_lines_per_s > most:
+    if sizing.peak_load_per_s > most:
         return (
-            f"{count_words(sizing.peak_lines_per_s)} lines/s at the peak are more than one process "
+            f"{count_words(sizing.peak_load_per_s)} lines/s at the peak are more than one process "
             f"should take ({count_words(most)}/s)"
         )
     if sizing.cpus > machine["cpus"]:
@@ -81,7 +81,7 @@ def _cluster(sizing: Sizing, constants: Constants, why: str) -> Deployment:
     )
     nodes = max(sizing.workload.nodes, shards * REPLICAS)
     copies = min(nodes, REPLICAS)
-    receivers = max(2, math.ceil(sizing.peak_lines_per_s / (BUSY_RATIO * constants.lines_per_s)))
+    receivers = max(2, math.ceil(sizing.peak_load_per_s / (BUSY_RATIO * constants.lines_per_s)))
     return Deployment(
         kind="cluster",
         nodes=nodes,

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 from streamgauge.govern.constants import Constants
+from streamgauge.govern.hop_sizing import Journeys, hop_size
 from streamgauge.model.errors import ConfigError
 
 DAY_S = 86_400.0
@@ -36,8 +37,10 @@ class Workload:
     """Of each tenant."""
     integrations: float = 3.0
     """Of each tenant."""
+    followed_per_day: float = 0.0
+    """Those of the messages whose every hop is sent, one by one."""
     interval_s: float = 10.0
-    """Between two reports of a router; 0: a line for each message."""
+    """Between two reports of a router of the others; 0: a line for each message."""
     nodes: int = 0
     """How many ClickHouse nodes are wanted; 0: as few as will do."""
 
@@ -45,6 +48,11 @@ class Workload:
     def flows(self) -> float:
         """Tenants times sources, integrations and stages."""
         return self.tenants * self.sources * self.integrations * STAGES
+
+    @property
+    def hops_per_day(self) -> float:
+        """Sent one by one."""
+        return self.followed_per_day * STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,8 @@ class Kept:
     minute_s: float
     hour_s: float
     day_s: float
+    journeys: Journeys | None = None
+    """None: no message is followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +89,19 @@ class Sizing:
     workload: Workload
     levels: tuple[LevelSize, ...]
     lines_per_s: float
-    """In the mean."""
+    """In the mean, hops too."""
     peak_lines_per_s: float
+    peak_load_per_s: float
+    """The same in lines: a hop counts as many as it takes the time of."""
     cpus: float
     """To be given, so that the peak uses half of them."""
     memory_bytes: float
     disk_bytes: float
     """With room for merges."""
     network_bytes_per_month: float
+    kept_journeys_ratio: float | None
+    """Of the followed messages without trouble: those whose journey is kept to the end; None: none
+    is followed."""
 
 
 def check(workload: Workload) -> None:
@@ -106,6 +121,11 @@ def check(workload: Workload) -> None:
             raise ConfigError(f"{name} must be at least 1, it is {value:g}")
     if workload.messages_per_day > 1e14:
         raise ConfigError("--messages-per-day above 100 T is nobody's")
+    if not 0 <= workload.followed_per_day <= workload.messages_per_day:
+        raise ConfigError(
+            f"--followed-per-day must be between 0 and the {workload.messages_per_day:g} messages "
+            f"a day, it is {workload.followed_per_day:g}"
+        )
     if not 0 <= workload.interval_s <= 3600:
         raise ConfigError("--interval must be between 0 (a line for each message) and 1 h")
 
@@ -125,28 +145,39 @@ def size(workload: Workload, kept: Kept, constants: Constants, peak: float = PEA
         ConfigError: the load is nonsense.
     """
     check(workload)
-    hops = workload.messages_per_day * STAGES
-    lines = rows_per_day(hops, workload.flows, workload.interval_s)
+    told = workload.messages_per_day * STAGES
+    hops = workload.hops_per_day
+    summed = rows_per_day(told - hops, workload.flows, workload.interval_s) if hops < told else 0.0
+    lines = summed + hops
     levels = [_level("raw", lines, constants.raw_bytes_per_line, kept.raw_s)]
     for name, bucket_s, kept_s in (
         ("minute", 60.0, kept.minute_s),
         ("hour", 3600.0, kept.hour_s),
         ("day", DAY_S, kept.day_s),
     ):
-        rows = rows_per_day(hops, workload.flows, bucket_s)
+        rows = rows_per_day(told, workload.flows, bucket_s)
         levels.append(_level(name, rows, constants.summed_row_bytes(lines / rows), kept_s))
-    peak_lines = peak * lines / DAY_S
-    cpu = peak_lines / 1e6 * constants.cpu_s_per_million_lines / BUSY_RATIO
+    journeys = hop_size(hops, constants.bytes_per_hop, kept.journeys) if kept.journeys else None
+    if journeys and kept.journeys:
+        rows = journeys.size_bytes / constants.bytes_per_hop
+        kept_days = kept.journeys.kept_s / DAY_S
+        levels.append(LevelSize("hops", rows, constants.bytes_per_hop, kept_days))
+    hop_cost = constants.cpu_s_per_million_hops / constants.cpu_s_per_million_lines
+    peak_load = peak * (summed + hops * hop_cost) / DAY_S
+    cpu = peak_load / 1e6 * constants.cpu_s_per_million_lines / BUSY_RATIO
+    wire = summed * constants.wire_bytes_per_line + hops * constants.wire_bytes_per_hop
     known = workload.flows * constants.resident_bytes_per_series
     return Sizing(
         workload=workload,
         levels=tuple(levels),
         lines_per_s=lines / DAY_S,
-        peak_lines_per_s=peak_lines,
+        peak_lines_per_s=peak * lines / DAY_S,
+        peak_load_per_s=peak_load,
         cpus=cpu,
         memory_bytes=2 * (constants.resident_base_bytes + known) + 512e6,
         disk_bytes=MERGE_ROOM * sum(level.size_bytes for level in levels) + 2e9,
-        network_bytes_per_month=30 * lines * constants.wire_bytes_per_line,
+        network_bytes_per_month=30 * wire,
+        kept_journeys_ratio=journeys.kept_ratio if journeys else None,
     )
 
 

@@ -130,3 +130,33 @@ def test_a_restored_database_can_be_changed_on(
     put(mine, ACME, expected_within_s=70.0)
     assert [entry.action for entry in mine.audit()] == ["flow changed", "flow declared"]
     restored.close()
+
+
+def paused(flows: ExpectedFlows, clock: SimulatedClock, until: float) -> None:
+    """One change, ten seconds after the one before."""
+    clock.advance(10)
+    put(flows, ACME, paused_until=until)
+
+
+def test_the_audit_is_kept_for_its_time_and_no_longer(state: State, clock: SimulatedClock) -> None:
+    flows = ExpectedFlows(state, clock, audit_kept_s=30)
+    for number in range(5):
+        paused(flows, clock, 5_000.0 + number)
+    assert [entry.at for entry in flows.audit()] == [1_050.0, 1_040.0, 1_030.0, 1_020.0]
+    version = flows.version()
+    clock.advance(100)
+    put(flows, WEB, calendar=HOURS)
+    assert [entry.at for entry in flows.audit()] == [1_150.0]
+    assert flows.version() != version
+    assert [one.scope for one in flows.all()] == [ACME, WEB], "what was said stays"
+
+
+def test_the_audit_has_no_more_than_so_many_entries(state: State, clock: SimulatedClock) -> None:
+    flows = ExpectedFlows(state, clock, audit_most=3)
+    for number in range(5):
+        paused(flows, clock, 5_000.0 + number)
+    assert [entry.at for entry in flows.audit()] == [1_050.0, 1_040.0, 1_030.0]
+    clock.advance(10)
+    scopes = [Scope(f"t{number}") for number in range(4)]
+    flows.apply([FlowEdit(scope, {"is_retired": True}) for scope in scopes], "anna", {})
+    assert [entry.at for entry in flows.audit()] == [1_060.0] * 4, "of one request none is lost"

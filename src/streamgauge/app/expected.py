@@ -36,7 +36,7 @@ def own_expectations(configuration: Configuration, state: State, clock: Clock) -
     now = clock.now()
     return OwnExpectations(
         state,
-        ExpectedFlows(state, clock),
+        ExpectedFlows(state, clock, configuration.state.audit_retention),
         wiring.router(configuration),
         lambda since: wiring.expectations(configuration, now, since),
         [one.scope for one in wiring.expectations(configuration, now).flows],

@@ -6,6 +6,7 @@ the rest when that has changed. Calls block for milliseconds, and raise StoreErr
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -24,20 +25,31 @@ from streamgauge.state.rows import plain
 from streamgauge.state.state import State
 from streamgauge.state.tables import AuditRow, Base, ConfiguredFlowRow, ExpectedFlowRow
 
+AUDIT_MOST = 1_000_000
+"""Entries: a script that changes 100,000 flows an hour fills no disk."""
 _KEYS_A_STATEMENT = 500
 
 
 class ExpectedFlows:
     """One process's view."""
 
-    def __init__(self, state: State, clock: Clock) -> None:
+    def __init__(
+        self,
+        state: State,
+        clock: Clock,
+        audit_kept_s: float = math.inf,
+        audit_most: int = AUDIT_MOST,
+    ) -> None:
         """Nothing is asked yet.
 
         Args:
             state: open before anything is asked.
             clock: tells when somebody changes something.
+            audit_kept_s: how long it is remembered who changed what, seconds …
+            audit_most: … and how many changes; those of one request go together.
         """
         self._engine, self._clock = state.engine, clock
+        self._audit_kept_s, self._audit_most = audit_kept_s, audit_most
 
     def version(self) -> tuple[int, float]:
         """Differs after every change."""
@@ -86,6 +98,7 @@ class ExpectedFlows:
                     audited.append(_audit_values(one, actor, now))
             if audited:
                 connection.execute(insert(AuditRow), audited)
+                self._trim_audit(connection, now)
         return done
 
     def remember_configured(self, scopes: Iterable[Scope]) -> dict[Scope, float]:
@@ -120,6 +133,14 @@ class ExpectedFlows:
                 AuditEntry(row.at, row.actor, row.action, row.subject, row.before, row.after)
                 for row in connection.execute(asked)
             ]
+
+    def _trim_audit(self, connection: Connection, now: float) -> None:
+        """The audit grows by changes only, so each of them makes room for itself."""
+        newest_first = select(AuditRow.at).order_by(AuditRow.at.desc())
+        last_kept = connection.scalar(newest_first.offset(self._audit_most - 1).limit(1))
+        oldest = max(now - self._audit_kept_s, -math.inf if last_kept is None else last_kept)
+        if math.isfinite(oldest):
+            connection.execute(delete(AuditRow).where(AuditRow.at < oldest))
 
     def _known(
         self, connection: Connection, scopes: Sequence[Scope]

@@ -163,7 +163,7 @@ class ConfiguredFlowRow(Base):
 
 
 class AuditRow(Base):
-    """Who changed what; only ever added."""
+    """Who changed what; added, and taken away when it is old."""
 
     __tablename__ = "audit_entry"
 

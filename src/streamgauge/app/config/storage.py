@@ -129,3 +129,6 @@ class StateSettings(Section):
 
     url: str | None = None
     """`sqlite:////absolute/file` or `postgresql+psycopg://…`; default: DATA/state.sqlite3."""
+    audit_retention: Retention = 400 * 86400.0
+    """How long it is remembered who changed what is expected; a million changes at most. What is
+    older goes with the next change."""

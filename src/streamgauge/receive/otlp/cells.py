@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamgauge.receive.measured import Floats, Series
+from streamgauge.receive.measured import Floats
 from streamgauge.receive.otlp import wire
-from streamgauge.receive.otlp.known import Context, Known, Unkept
+from streamgauge.receive.otlp.known import Context, Known
 
 MAX_CELLS = 10_000
 """Buckets of one point; SDKs have 160 at most unless they are told otherwise."""
@@ -61,7 +61,8 @@ NO_CELLS = Cells(np.zeros(0), np.zeros(0), np.zeros(0))
 class HistogramPoint:
     """What a point says."""
 
-    series: Series | Unkept
+    number: int
+    """Of its series."""
     start_ns: int = 0
     time_ns: int = 0
     count: int = 0

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamgauge.model.refusal import RefusalReason
 from streamgauge.receive.measured import Codes, Series
-from streamgauge.receive.otlp.known import Unkept
+from streamgauge.receive.otlp.known import Known, Unkept
 from streamgauge.receive.otlp.refused import Refused, stamp_reason
 
 
@@ -27,7 +28,8 @@ class Chosen:
 
 
 def choose(
-    series: Sequence[Series | Unkept],
+    numbers: Codes,
+    known: Known,
     ordinals: NDArray[np.int64],
     time_ns: NDArray[np.uint64],
     refused: Refused,
@@ -37,21 +39,22 @@ def choose(
     """Keep what may be kept, and tell of the rest. Arrays are [n_points].
 
     Args:
-        series: of each point; those of one series are the same object.
+        numbers: of what each point belongs to.
+        known: has these numbers.
         ordinals: places in the body, over points of all kinds.
         time_ns: as it was sent.
         refused: told of what is not kept.
         is_bad: refused for a reason of their own.
         why: that reason, by place.
     """
-    distinct, of = _by_identity(series)
-    is_unkept = np.array([isinstance(one, Unkept) for one in distinct], bool)[of]
     is_late = refused.stamps(time_ns)
-    is_out = is_unkept | is_late | is_bad
+    is_out = is_late | is_bad
+    if known.unkept:
+        is_out |= np.isin(numbers, known.unkept)
     if not is_out.any():
-        return Chosen(np.arange(len(of)), [one for one in distinct if isinstance(one, Series)], of)
+        return Chosen(np.arange(len(numbers)), *_distinct(numbers, known))
     for at in np.flatnonzero(is_out).tolist():
-        one, ordinal = series[at], int(ordinals[at])
+        one, ordinal = known.members[numbers[at]], int(ordinals[at])
         if isinstance(one, Unkept):
             refused.add(ordinal, one, one.reason)
         elif is_late[at]:
@@ -59,15 +62,18 @@ def choose(
         else:
             refused.add(ordinal, one, why(at))
     at_kept = np.flatnonzero(~is_out)
-    kept = [series[at] for at in at_kept.tolist()]
-    distinct, of = _by_identity(kept)
-    return Chosen(at_kept, [one for one in distinct if isinstance(one, Series)], of)
+    return Chosen(at_kept, *_distinct(numbers[at_kept], known))
 
 
-def _by_identity(series: Sequence[Series | Unkept]) -> tuple[list[Series | Unkept], Codes]:
-    names = np.fromiter(map(id, series), np.int64, len(series))
-    _, first, of = np.unique(names, return_index=True, return_inverse=True)
-    return [series[at] for at in first.tolist()], of.astype(np.int32)
+def _distinct(numbers: Codes, known: Known) -> tuple[list[Series], Codes]:
+    """The series that occur, none of them unkept; and which of them each point belongs to."""
+    if not len(numbers):
+        return [], numbers
+    occurs = np.zeros(int(numbers.max()) + 1, bool)
+    occurs[numbers] = True
+    place = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
+    found = map(known.members.__getitem__, np.flatnonzero(occurs).tolist())
+    return cast("list[Series]", list(found)), place[numbers]
 
 
 def known_starts(start_ns: NDArray[np.uint64], time_ns: NDArray[np.uint64]) -> NDArray[np.int64]:

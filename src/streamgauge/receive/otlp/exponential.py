@@ -54,7 +54,7 @@ def read_exponential(
         else:
             last[tag] = begin
         before = stop
-    point = HistogramPoint(known.series(context, b"".join(lists[_ATTRIBUTE])))
+    point = HistogramPoint(known.number(context, b"".join(lists[_ATTRIBUTE])))
     point.take(body, last, _START, _TIME, _COUNT, _SUM)
     if _FLAGS in last:
         point.has_value = not wire.varint(body, last[_FLAGS], end)[0] & NO_RECORDED_VALUE

@@ -7,13 +7,17 @@ scope, metric). A sender that writes them in another order has a second entry an
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from streamgauge.receive.measured import Form, Series
+import numpy as np
+from numpy.typing import NDArray
+
+from streamgauge.receive.measured import Codes, Form, Series
 from streamgauge.receive.otlp import attributes, wire
 from streamgauge.receive.otlp.attributes import Pair
+from streamgauge.receive.otlp.index import Entry, Index, cut
 
 MAX_ENTRIES = 65_536
 """Series and attributes known together, long ones counting more; then all are forgotten. A series
@@ -21,6 +25,10 @@ takes about 800 bytes."""
 _ENTRY_BYTES = 256
 _MAX_KEY_BYTES = 4_096
 """Longer ones are read each time."""
+_FEW = 256
+"""So many points are looked up one by one: sooner than all at once."""
+_WAITING = 64
+"""So many entries wait for the index, or an eighth of those in it."""
 
 
 class Unkept(NamedTuple):
@@ -49,7 +57,10 @@ class Context:
     measuring: Measuring
     base: Mapping[str, str] | str
     """Labels of resource and scope; or why they cannot be had."""
-    series: dict[bytes, Series | Unkept] = field(default_factory=dict)
+    number: int
+    """Among the contexts of its generation."""
+    series: dict[bytes, int] = field(default_factory=dict)
+    """Numbers of series."""
 
 
 class Known:
@@ -64,8 +75,14 @@ class Known:
         self._pairs: dict[bytes, Pair] = {}
         self._contexts: dict[Measuring, Context] = {}
         self._bases: dict[tuple[bytes, bytes], Mapping[str, str] | str] = {}
-        self._series: dict[Series, Series] = {}
+        self._numbers: dict[Series | Unkept, int] = {}
+        self._index = Index()
+        self._waiting: list[Entry] = []
         self._lock = threading.Lock()
+        self.members: list[Series | Unkept] = []
+        """By number: what points belong to, each once."""
+        self.unkept: list[int] = []
+        """Those whose points are refused."""
         self.entry_count = 0
 
     @property
@@ -79,14 +96,15 @@ class Known:
         if found is None:
             with self._lock:
                 base = self._base(measuring.resource, measuring.scope)
-                found = self._contexts.setdefault(measuring, Context(measuring, base))
+                made = Context(measuring, base, len(self._contexts))
+                found = self._contexts.setdefault(measuring, made)
                 self._grow(len(measuring.resource) + len(measuring.scope) + len(measuring.name))
         return found
 
-    def series(
+    def number(
         self, context: Context, encoded: bytes, extra: Mapping[str, str] | None = None
-    ) -> Series | Unkept:
-        """The series of a point.
+    ) -> int:
+        """The number of a point's series.
 
         Args:
             context: its metric.
@@ -101,10 +119,64 @@ class Known:
             return found
         with self._lock:
             made = self._make(context, encoded, extra or {})
-            if not extra and len(encoded) <= _MAX_KEY_BYTES and not self.is_full:
-                context.series[encoded] = made
+            number = self._number(made)
+            is_new = encoded not in context.series
+            if is_new and not extra and len(encoded) <= _MAX_KEY_BYTES and not self.is_full:
+                context.series[encoded] = number
+                self._waiting.append(Entry(encoded, context.number, number))
                 self._grow(len(encoded))
-        return made
+        return number
+
+    def refusing(self, context: Context, reason: str) -> int:
+        """The number of what points of a metric belong to that are refused for this reason."""
+        with self._lock:
+            return self._number(Unkept(context.measuring.name, reason))
+
+    @staticmethod
+    def is_readable(context: Context, encoded: bytes, tag: int) -> bool:
+        """Whether bytes are whole attributes of that tag, and nothing else."""
+        return encoded in context.series or wire.is_list_of(encoded, tag)
+
+    def find(
+        self,
+        body: bytes,
+        contexts: Sequence[Context],
+        of: Codes,
+        begin: NDArray[np.int64],
+        end: NDArray[np.int64],
+    ) -> Codes:
+        """The numbers of the series of many points [n]; -1 where they are not known.
+
+        Args:
+            body: with their attributes, each with tag and length.
+            contexts: their metrics.
+            of: [n] index into these.
+            begin: [n] where the attributes stand; in order, and no two overlap.
+            end: [n] where they end.
+        """
+        found = np.full(len(of), -1, np.int32)
+        if len(of) > _FEW:
+            owners = np.array([context.number for context in contexts], np.int32)
+            found = self._index_now().find(cut(body, begin, end), owners[of])
+        rest = np.flatnonzero(found < 0)
+        told = zip(of[rest].tolist(), begin[rest].tolist(), end[rest].tolist(), strict=True)
+        found[rest] = [contexts[one].series.get(body[at:stop], -1) for one, at, stop in told]
+        return found
+
+    def _index_now(self) -> Index:
+        if len(self._waiting) > max(_WAITING, len(self._index) // 8):
+            with self._lock:
+                self._index, self._waiting = Index(self._waiting, self._index), []
+        return self._index
+
+    def _number(self, one: Series | Unkept) -> int:
+        found = self._numbers.get(one)
+        if found is None:
+            found = self._numbers[one] = len(self.members)
+            self.members.append(one)
+            if isinstance(one, Unkept):
+                self.unkept.append(found)
+        return found
 
     def _make(self, context: Context, encoded: bytes, extra: Mapping[str, str]) -> Series | Unkept:
         measuring, base = context.measuring, context.base
@@ -115,8 +187,7 @@ class Known:
             return Unkept(measuring.name, own)
         merged = {**base, **own, **extra}
         labels = tuple(sorted((key, value) for key, value in merged.items() if key and value))
-        series = Series(measuring.name, labels, measuring.form, measuring.unit)
-        return self._series.setdefault(series, series)
+        return Series(measuring.name, labels, measuring.form, measuring.unit)
 
     def _base(self, resource: bytes, scope: bytes) -> Mapping[str, str] | str:
         found = self._bases.get((resource, scope))

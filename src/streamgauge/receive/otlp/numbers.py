@@ -1,8 +1,8 @@
 """Points of gauges and sums: nearly all have one shape, and are read as columns.
 
 Writers put fields in the order of their numbers: start, time, value (eight bytes each), then the
-attributes. A point of that shape costs one look-up by the bytes of its attributes, and its numbers
-are gathered for all points of a body at once; any other is read field by field.
+attributes. Points of that shape are gathered for a whole body at once, their numbers and their
+series; any other is read field by field.
 
 Source: opentelemetry/proto/metrics/v1/metrics.proto, NumberDataPoint.
 """
@@ -17,11 +17,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgauge.receive.measured import Numbers, Series
+from streamgauge.receive.measured import Codes, Numbers
 from streamgauge.receive.otlp import wire
 from streamgauge.receive.otlp.cells import NO_RECORDED_VALUE
 from streamgauge.receive.otlp.chosen import choose, known_starts
-from streamgauge.receive.otlp.known import Context, Known, Unkept
+from streamgauge.receive.otlp.data import Placed, Places
+from streamgauge.receive.otlp.known import Context, Known
+from streamgauge.receive.otlp.points import Offsets
 from streamgauge.receive.otlp.refused import Refused
 
 START, TIME, DOUBLE, INT, ATTRIBUTE, FLAGS = 0x11, 0x19, 0x21, 0x31, 0x3A, 0x40
@@ -29,22 +31,12 @@ _FIELD = 9
 """Bytes of a tag and a number of fixed size."""
 NO_NUMBER = "its value is no number, or neither as_double nor as_int is set"
 
-Offsets = NDArray[np.int64]
-
-
-class Stretch(NamedTuple):
-    """Points of one metric that follow each other."""
-
-    context: Context
-    first_ordinal: int
-    """Of the body's points of all kinds, 0 for the first."""
-    point_count: int
-
 
 class Point(NamedTuple):
     """One that was read field by field."""
 
-    series: Series | Unkept
+    number: int
+    """Of its series."""
     start_ns: int
     time_ns: int
     value: float
@@ -56,9 +48,7 @@ class Point(NamedTuple):
 class NumberPoints:
     """Where the number points of a body stand."""
 
-    starts: list[int] = field(default_factory=list)
-    stops: list[int] = field(default_factory=list)
-    stretches: list[Stretch] = field(default_factory=list)
+    places: Places = field(default_factory=Places)
     apart: list[tuple[int, Point]] = field(default_factory=list)
     """Points that were read elsewhere, with their ordinals."""
 
@@ -68,54 +58,42 @@ class NumberPoints:
         Raises:
             PayloadError: one cannot be read.
         """
-        if not self.starts and not self.apart:
+        if not self.places.stretches and not self.apart:
             return Numbers()
-        heads = _Heads(body, np.array(self.starts, np.int64), np.array(self.stops, np.int64))
-        series, odd = self._series(body, known, heads.size)
-        start_ns, time_ns, value = heads.columns()
-        columns = _Columns(series, self._ordinals(), start_ns, time_ns, value)
-        return columns.with_odd(odd).with_more(self.apart).numbers(refused)
+        placed = self.places.placed()
+        heads = _Heads(body, placed)
+        series, odd = _series(body, placed, heads.size, known)
+        columns = _Columns(series, placed.ordinals, *heads.columns())
+        return columns.with_odd(odd).with_more(self.apart).numbers(refused, known)
 
-    def _series(
-        self, body: bytes, known: Known, head_size: Offsets
-    ) -> tuple[list[Series | Unkept], dict[int, Point]]:
-        """The series of each point, and those points that are not of the usual shape."""
-        rests = (np.array(self.starts) + head_size).tolist()
-        sizes = head_size.tolist()
-        series: list[Series | Unkept] = []
-        odd: dict[int, Point] = {}
-        at = 0
-        for context, _, count in self.stretches:
-            find = context.series.get
-            stops = self.stops[at : at + count]
-            pieces = [body[a:b] for a, b in zip(rests[at : at + count], stops, strict=True)]
-            found = [find(piece) for piece in pieces]
-            for place, one in enumerate(found, at):
-                if sizes[place] and one is not None:
-                    series.append(one)
-                elif sizes[place] and wire.is_list_of(pieces[place - at], ATTRIBUTE):
-                    series.append(known.series(context, pieces[place - at]))
-                else:
-                    point = _read(body, self.starts[place], self.stops[place], context, known)
-                    odd[place] = point
-                    series.append(point.series)
-            at += count
-        return series, odd
 
-    def _ordinals(self) -> Offsets:
-        ranges = [
-            np.arange(one.first_ordinal, one.first_ordinal + one.point_count)
-            for one in self.stretches
-        ]
-        return np.concatenate([np.zeros(0, np.int64), *ranges])
+def _series(
+    body: bytes, placed: Placed, head_size: Offsets, known: Known
+) -> tuple[Codes, dict[int, Point]]:
+    """The series of each point, and those points that are not of the usual shape."""
+    is_usual = head_size > 0
+    begin = placed.starts + head_size
+    end = np.where(is_usual, placed.stops, begin)
+    found = known.find(body, placed.contexts, placed.of, begin, end)
+    odd: dict[int, Point] = {}
+    for at in np.flatnonzero((found < 0) | ~is_usual).tolist():
+        context, encoded = placed.context(at), body[begin[at] : end[at]]
+        if is_usual[at] and known.is_readable(context, encoded, ATTRIBUTE):
+            found[at] = known.number(context, encoded)
+        else:
+            start, stop = int(placed.starts[at]), int(placed.stops[at])
+            odd[at] = _read(body, start, stop, context, known)
+            found[at] = odd[at].number
+    return found, odd
 
 
 class _Heads:
     """The fixed beginnings of points; arrays are [n_points]."""
 
-    def __init__(self, body: bytes, starts: Offsets, stops: Offsets) -> None:
-        self._raw, self._starts = np.frombuffer(body, np.uint8), starts
-        room = stops - starts
+    def __init__(self, body: bytes, placed: Placed) -> None:
+        self._body, self._starts = body, placed.starts
+        self._raw = np.frombuffer(body, np.uint8)
+        room = placed.stops - placed.starts
         first, second, third = (self._byte(place * _FIELD) for place in range(3))
         self._has_start = (room >= 3 * _FIELD) & (first == START) & (second == TIME)
         self._has_start &= (third == DOUBLE) | (third == INT)
@@ -127,25 +105,21 @@ class _Heads:
         found: NDArray[np.uint8] = self._raw[np.minimum(self._starts + offset, len(self._raw) - 1)]
         return found
 
-    def _eights(self, at: Offsets) -> NDArray[np.uint8]:
-        """The eight bytes after each tag [n, 8]; any eight where there is no tag."""
-        inside = np.clip(at + 1, 0, max(len(self._raw) - 8, 0))
-        return np.ascontiguousarray(self._raw[inside[:, None] + np.arange(8)])
-
     def columns(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float64]]:
-        """Start, time, value; zeros where the shape is another."""
-        count = len(self._starts)
-        if len(self._raw) < _FIELD:
+        """Start, time, value; zeros, or any number, where the shape is another."""
+        count, eights = len(self._starts), wire.eights(self._body)
+        if not len(eights):
             return np.zeros(count, np.uint64), np.zeros(count, np.uint64), np.zeros(count)
-        end = self._starts + self.size
-        start_ns = self._eights(self._starts).view("<u8")[:, 0]
-        start_ns = np.where(self._has_start, start_ns, np.uint64(0))
-        time_ns = self._eights(end - 2 * _FIELD).view("<u8")[:, 0].copy()
-        bits = self._eights(end - _FIELD)
-        tag = self._raw[np.clip(end - _FIELD, 0, len(self._raw) - 1)]
+        last = len(eights) - 1
+        at_start = np.minimum(self._starts + 1, last)
+        at_value = np.clip(self._starts + self.size - _FIELD + 1, 0, last)
+        start_ns = np.where(self._has_start, eights[at_start], np.uint64(0))
+        time_ns = eights[np.maximum(at_value - _FIELD, 0)]
+        bits = eights[at_value]
         with np.errstate(invalid="ignore"):
-            value = np.where(tag == INT, bits.view("<i8")[:, 0], bits.view("<f8")[:, 0])
-        return start_ns, time_ns, value.astype(np.float64)
+            is_whole = self._raw[at_value - 1] == INT
+            value = np.where(is_whole, bits.view("<i8"), bits.view("<f8")).astype(np.float64)
+        return start_ns, time_ns, value
 
 
 def _read(body: bytes, at: int, end: int, context: Context, known: Known) -> Point:
@@ -163,20 +137,20 @@ def _read(body: bytes, at: int, end: int, context: Context, known: Known) -> Poi
         elif tag == DOUBLE:
             value = wire.double(body, begin)
         elif tag == INT:
-            number = wire.unsigned(body, begin)
-            value = float(number - 2**64 if number >= 2**63 else number)
+            whole = wire.unsigned(body, begin)
+            value = float(whole - 2**64 if whole >= 2**63 else whole)
         elif tag == FLAGS:
             flags = wire.varint(body, begin, stop)[0]
         before = stop
-    series = known.series(context, b"".join(encoded))
-    return Point(series, start_ns, time_ns, value, bool(flags & NO_RECORDED_VALUE))
+    number = known.number(context, b"".join(encoded))
+    return Point(number, start_ns, time_ns, value, bool(flags & NO_RECORDED_VALUE))
 
 
 @dataclass(slots=True)
 class _Columns:
     """All number points; arrays are [n_points]."""
 
-    series: list[Series | Unkept]
+    series: Codes
     ordinals: Offsets
     start_ns: NDArray[np.uint64]
     time_ns: NDArray[np.uint64]
@@ -197,7 +171,7 @@ class _Columns:
             return self
         ordinals, points = zip(*apart, strict=True)
         return _Columns(
-            self.series + [point.series for point in points],
+            np.append(self.series, np.array([point.number for point in points], np.int32)),
             np.concatenate((self.ordinals, ordinals)).astype(np.int64),
             np.append(self.start_ns, np.array([point.start_ns for point in points], np.uint64)),
             np.append(self.time_ns, np.array([point.time_ns for point in points], np.uint64)),
@@ -205,10 +179,11 @@ class _Columns:
             np.append(self.is_ended, [point.is_ended for point in points]),
         )
 
-    def numbers(self, refused: Refused) -> Numbers:
+    def numbers(self, refused: Refused, known: Known) -> Numbers:
         """Those that may be kept."""
         chosen = choose(
             self.series,
+            known,
             self.ordinals,
             self.time_ns,
             refused,

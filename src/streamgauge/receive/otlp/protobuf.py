@@ -1,8 +1,8 @@
 """A body of OTLP metrics in protobuf → what it measures, and the points that are refused.
 
 1. `_Walk` goes through resources, scopes and metrics, and notes where their points stand.
-2. `numbers` reads all points of gauges and sums at once; `histograms`, `exponential` and
-   `summaries` read theirs one by one.
+2. `numbers` reads all points of gauges and sums at once, `histograms` those with bounds;
+   `exponential` and `summaries` read theirs one by one.
 3. Series come from `known`: those of earlier bodies are not read again.
 
 Never raises for a bad point, which is told in `refused`; a body that is no such message is refused
@@ -13,7 +13,7 @@ Source: opentelemetry/proto/metrics/v1/metrics.proto 1.x; OpenTelemetry metrics 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -22,19 +22,14 @@ from streamgauge.model.errors import PayloadError
 from streamgauge.model.refusal import RefusalReason
 from streamgauge.receive.measured import Form, Measured
 from streamgauge.receive.otlp import wire
-from streamgauge.receive.otlp.cells import MAX_POINT_BYTES, HistogramPoint, Read
+from streamgauge.receive.otlp.data import MAX_POINTS, Data, Stretch
 from streamgauge.receive.otlp.exponential import read_exponential
 from streamgauge.receive.otlp.histogram_points import HistogramPoints
-from streamgauge.receive.otlp.histograms import read_histogram
-from streamgauge.receive.otlp.known import Context, Known, Measuring, Memory, Unkept
-from streamgauge.receive.otlp.numbers import NumberPoints, Stretch
+from streamgauge.receive.otlp.known import Known, Measuring, Memory, Unkept
+from streamgauge.receive.otlp.numbers import NumberPoints
+from streamgauge.receive.otlp.points import Found
 from streamgauge.receive.otlp.refused import Refused, stamp_reason
 from streamgauge.receive.otlp.summaries import read_summary
-
-MAX_POINTS = 250_000
-"""Of one body; also of the resources, scopes and metrics in it. A collector sends 8,192 at once."""
-MAX_CELLS = 2_000_000
-"""Buckets of one body."""
 
 _MEMORY = Memory()
 
@@ -51,12 +46,7 @@ class _Kind(IntEnum):
 
 _KINDS = frozenset(int(kind) for kind in _Kind)
 _FIRST, _SECOND, _NAME, _UNIT = 0x0A, 0x12, 0x0A, 0x1A
-_POINT, _TEMPORALITY, _MONOTONIC = 0x0A, 0x10, 0x18
 _DELTA, _CUMULATIVE = 1, 2
-_READERS: dict[int, Read] = {
-    _Kind.HISTOGRAM: read_histogram,
-    _Kind.EXPONENTIAL: read_exponential,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +75,7 @@ def decode(body: bytes, received_at_ns: int, memory: Memory = _MEMORY) -> Decode
     walk = _Walk(body, memory.known(), Refused(received_at_ns))
     walk.request()
     numbers = walk.numbers.read(body, walk.known, walk.refused)
-    measured = Measured(numbers, walk.histograms.gather(walk.refused))
+    measured = Measured(numbers, walk.histograms.read(body, walk.known, walk.refused))
     return Decoded(measured, walk.point_count, walk.refused.count, walk.refused.told)
 
 
@@ -137,109 +127,52 @@ class _Walk:
             elif tag in _KINDS:  # of several kinds the last is meant
                 data = [*data, (begin, stop)] if tag == kind else [(begin, stop)]
                 kind = tag
-        found = _Data()
+        found = Data()
         for begin, stop in data:
             found.read(self._body, begin, stop, MAX_POINTS - self.point_count)
         measuring = _measuring(kind, name, unit, found, resource, scope)
         self._points(kind, found, measuring)
-        self.point_count += len(found.starts)
+        self.point_count += found.count
 
-    def _points(self, kind: int, found: _Data, measuring: Measuring) -> None:
-        if kind in _READERS:
-            self._histogram_points(_READERS[kind], found, self.known.context(measuring))
-        elif kind == _Kind.SUMMARY:
+    def _points(self, kind: int, found: Data, measuring: Measuring) -> None:
+        if not found.count:
+            return
+        if kind == _Kind.SUMMARY:
             self._summary_points(found, measuring)
-        elif found.starts:
-            context = self.known.context(measuring)
-            self.numbers.starts += found.starts
-            self.numbers.stops += found.stops
-            self.numbers.stretches.append(Stretch(context, self.point_count, len(found.starts)))
+            return
+        context = self.known.context(measuring)
+        if kind == _Kind.EXPONENTIAL:
+            for ordinal, place in enumerate(_pairs(found.places()), self.point_count):
+                self.histograms.add(
+                    read_exponential, self._body, place, context, self.known, ordinal
+                )
+        else:
+            places = self.histograms.places if kind == _Kind.HISTOGRAM else self.numbers.places
+            places.stretches.append(Stretch(context, self.point_count, *found.places()))
 
-    def _histogram_points(self, read: Read, found: _Data, context: Context) -> None:
-        for ordinal, (at, stop) in enumerate(found.places, self.point_count):
-            size = stop - at
-            if size > MAX_POINT_BYTES:
-                reason = f"it has {size:,} bytes, limit {MAX_POINT_BYTES:,}"
-                point = HistogramPoint(Unkept(context.measuring.name, reason))
-            else:
-                point = read(self._body, at, stop, context, self.known)
-            self.histograms.add(point, ordinal)
-            if self.histograms.cell_count > MAX_CELLS:
-                raise PayloadError(f"more than {MAX_CELLS:,} buckets in one request: send fewer")
-
-    def _summary_points(self, found: _Data, measuring: Measuring) -> None:
-        for ordinal, (at, stop) in enumerate(found.places, self.point_count):
+    def _summary_points(self, found: Data, measuring: Measuring) -> None:
+        for ordinal, (at, stop) in enumerate(_pairs(found.places()), self.point_count):
             points = read_summary(self._body, at, stop, measuring, self.known)
             if not points:
                 continue
             first = points[0]
-            if isinstance(first.series, Unkept):
-                self.refused.add(ordinal, first.series, first.series.reason)
+            series = self.known.members[first.number]
+            if isinstance(series, Unkept):
+                self.refused.add(ordinal, series, series.reason)
             elif self.refused.is_late(first.time_ns):
                 reason = stamp_reason(first.time_ns)
-                self.refused.add(ordinal, first.series, reason, RefusalReason.STAMP)
+                self.refused.add(ordinal, series, reason, RefusalReason.STAMP)
             else:
                 self.numbers.apart += [(ordinal, point) for point in points]
 
 
-class _Data:
-    """The data of a metric: where its points stand, and what holds for all of them."""
-
-    def __init__(self) -> None:
-        self.starts: list[int] = []
-        self.stops: list[int] = []
-        self.temporality, self.is_monotonic = 0, False
-
-    @property
-    def places(self) -> list[tuple[int, int]]:
-        """Where each point begins and ends."""
-        return list(zip(self.starts, self.stops, strict=True))
-
-    def read(self, body: bytes, at: int, end: int, room: int) -> None:
-        """One message of data.
-
-        Raises:
-            PayloadError: it cannot be read, or has more than `room` points.
-        """
-        at = self._hurry(body, at, end, room)
-        for tag, begin, stop in wire.fields(body, at, end):
-            if tag == _POINT:
-                self.starts.append(begin)
-                self.stops.append(stop)
-            elif tag == _TEMPORALITY:
-                self.temporality = wire.varint(body, begin, stop)[0]
-            elif tag == _MONOTONIC:
-                self.is_monotonic = bool(wire.varint(body, begin, stop)[0])
-            if len(self.starts) > room:
-                raise PayloadError(
-                    f"more than {MAX_POINTS:,} data points in one request: send fewer at once"
-                )
-
-    def _hurry(self, body: bytes, at: int, end: int, room: int) -> int:
-        """The points at the beginning, one more than there is room for at most; where it stopped.
-
-        The same as `fields`, without a call for each: lengths here have one byte or two.
-        """
-        starts, stops = self.starts, self.stops
-        for _ in range(room + 1 - len(starts)):
-            if end - at < 3 or body[at] != _POINT:
-                break
-            size, place = body[at + 1], at + 2
-            if size > 0x7F:
-                more = body[place]
-                if more > 0x7F:
-                    break
-                size, place = size & 0x7F | more << 7, place + 1
-            if place + size > end:
-                break
-            starts.append(place)
-            at = place + size
-            stops.append(at)
-        return at
+def _pairs(places: Found) -> Iterator[tuple[int, int]]:
+    starts, stops = places
+    return zip(starts.tolist(), stops.tolist(), strict=True)
 
 
 def _measuring(
-    kind: int, name: str, unit: str, data: _Data, resource: bytes, scope: bytes
+    kind: int, name: str, unit: str, data: Data, resource: bytes, scope: bytes
 ) -> Measuring:
     """What all points of a metric have in common, and whether any can be kept."""
     form, refused = Form.GAUGE, "" if name else "its metric has no name"

@@ -80,8 +80,8 @@ def read_summary(body: bytes, at: int, end: int, measuring: Measuring, known: Kn
 
     def point(suffix: str, form: Form, value: float, quantile: str = "") -> Point:
         context = known.context(measuring._replace(name=measuring.name + suffix, form=form))
-        series = known.series(context, attributes, {QUANTILE: quantile} if quantile else None)
-        return Point(series, told.start_ns, told.time_ns, value)
+        number = known.number(context, attributes, {QUANTILE: quantile} if quantile else None)
+        return Point(number, told.start_ns, told.time_ns, value)
 
     if not told.has_value:
         return []

@@ -78,6 +78,22 @@ def test_what_came_through_a_router_is_told_by_flow_and_minute(store: Store) -> 
     assert told(taken(store).routers) == doubled
 
 
+def test_durations_alone_are_a_sign_of_life_and_no_flow(store: Store) -> None:
+    counted = (hop("acme", "r1", 0, 2),)
+    durations = (
+        hop("acme", "r1", 5, 2, latency_s=0.1),
+        hop("of the histogram alone", "r1", 20, 2, latency_s=0.2),
+        hop("acme", "r9", 70, 3, latency_s=0.2),
+    )
+    store.write(body(counted, durations=durations), None, NOW)
+    assert store.flush(30)
+    assert told(taken(store).routers) == {
+        ("r1", "acme", 0): (2, 0),
+        ("r1", "", 0): (0, 20),
+        ("r9", "", 1): (0, 70),
+    }
+
+
 def test_a_replay_tells_the_same(store: Store) -> None:
     put(store, *ROWS)
     slices = list(store.replay_slices(NOW, NOW + 100, 100))

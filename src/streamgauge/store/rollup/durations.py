@@ -54,6 +54,21 @@ def spoken(rows: pa.Table) -> tuple[Ints, Ints]:
     return np.where(is_silent, NEVER_FIRST_NS, time_ns), np.where(is_silent, NEVER_LAST_NS, time_ns)
 
 
+def is_message(rows: pa.Table) -> NDArray[np.bool_]:
+    """Which rows count, and do not tell durations of what is counted elsewhere."""
+    if WEIGHT not in rows.column_names:
+        return np.ones(rows.num_rows, np.bool_)
+    found: NDArray[np.bool_] = rows.column(WEIGHT).to_numpy() == 0
+    return found
+
+
+def durations_in(rows: pa.Table) -> pa.Table:
+    """The rows that do."""
+    if WEIGHT not in rows.column_names:
+        return rows.slice(0, 0)
+    return rows.filter(pa.array(~is_message(rows)))
+
+
 def is_counted(sums: pa.Table) -> NDArray[np.bool_]:
     """Which sums are of messages, not of durations alone."""
     found: NDArray[np.bool_] = sums.column("last_ns").to_numpy() != NEVER_LAST_NS

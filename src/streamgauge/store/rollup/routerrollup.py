@@ -1,7 +1,8 @@
 """Sums a segment's rows by the router they came through, for detection and for `router_hour`; pure.
 
 Nothing is made of rows that name no router. A row without a flow (all its tags empty, count 0) is
-a sign of life: a line of `queue`, or of any other measurement with a tag `router`.
+a sign of life: a line of `queue`, or of any other measurement with a tag `router`, or durations of
+messages that are counted elsewhere, with other labels maybe.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pyarrow as pa
 from streamgauge.model.words import Outcome
 from streamgauge.store import columns
 from streamgauge.store.levels import NS_A_MINUTE
+from streamgauge.store.rollup.durations import durations_in, is_message
 from streamgauge.store.rollup.grouping import grouped, key_of, take_tags
 from streamgauge.store.rollup.rawrows import OrderedMessages
 
@@ -23,7 +25,12 @@ ROUTER_KEY = ("router", *columns.FLOW_KEY)
 
 def router_rows(messages: OrderedMessages, queue: pa.Table, points: pa.Table) -> pa.Table:
     """What each router sent, by flow and minute: ROUTERS_COLUMNS."""
-    told = [_sent(messages), _alive(queue, "router", None), _alive(points, "tags", ROUTER_TAG)]
+    told = [
+        _sent(messages),
+        _alive(durations_in(messages.rows), "router", None),
+        _alive(queue, "router", None),
+        _alive(points, "tags", ROUTER_TAG),
+    ]
     return columns.join([table for table in told if table.num_rows], columns.ROUTERS)
 
 
@@ -53,7 +60,7 @@ def _sent(messages: OrderedMessages) -> pa.Table:
         return columns.ROUTERS.empty_table()
     outcomes, kinds = columns.codes_of(rows.column("outcome"))
     is_kept = np.array([kind != Outcome.RETRIED.value for kind in kinds.to_pylist()], bool)
-    at = np.flatnonzero(is_named[codes] & is_kept[outcomes])
+    at = np.flatnonzero(is_named[codes] & is_kept[outcomes] & is_message(rows))
     group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(codes))))
     frame = pl.DataFrame(
         {

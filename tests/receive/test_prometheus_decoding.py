@@ -24,6 +24,7 @@ from streamgauge.receive.measured import Form, Measured
 from streamgauge.receive.prometheus.decoding import Decoded, Decoder
 from streamgauge.receive.prometheus.forms import Families
 from streamgauge.receive.prometheus.known import KnownSeries
+from streamgauge.receive.prometheus.trail import Stretch, Trail
 from streamgauge.receive.prometheus.wire import DecodeError
 
 NOW_MS = 1_790_000_000_000
@@ -166,10 +167,83 @@ def test_the_same_object_stands_for_a_series_in_every_body() -> None:
 
 def test_series_are_forgotten_within_bounds_and_still_read_right() -> None:
     decoder = Decoder(max_bytes=5_000)
-    for start in (0, 50, 0):
-        body = write_request(*(one(tenant=f"t{start + at}") for at in range(50)))
+    for start in (*range(0, 100, 5), *range(0, 100, 5)):
+        body = write_request(*(one(tenant=f"t{start + at}") for at in range(5)))
         assert told(decoder.decode(body, NOW_NS).measured) == samples_of(body)
-    assert len(decoder._known._young.series) < 20
+        assert len(decoder._known.table().numbers) < 20
+
+
+# ── in the order of a body before
+
+_SCRAPE = tuple({"__name__": f"m{number % 3}", "at": "x" * (number + 1)} for number in range(40))
+_VALUE_OF_SCRAPE = st.one_of(st.just(0.0), st.just(STALE), st.floats(allow_nan=False))
+_CHANGES = st.lists(
+    st.tuples(
+        st.integers(0, len(_SCRAPE) - 1),
+        st.sampled_from(["gone", "new", "twice", "nothing", "old"]),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(_SCRAPE)),
+            st.lists(_VALUE_OF_SCRAPE, min_size=1, max_size=8),
+            _CHANGES,
+        ),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_scrapes_that_differ_a_little_are_read_as_the_library_reads_them(
+    scrapes: list[tuple[int, list[float], list[tuple[int, str]]]],
+) -> None:
+    """Bodies begin anywhere in a scrape; a few series are told otherwise than in the one before."""
+    decoder = Decoder()
+    for number, (begin, values, changes) in enumerate(scrapes):
+        at_ms = NOW_MS + number
+        told_of = {
+            place: [(labels, [(values[place % len(values)], at_ms)])]
+            for place, labels in enumerate(_SCRAPE)
+        }
+        for place, change in changes:
+            labels = _SCRAPE[place]
+            told_of[place] = {
+                "gone": [],
+                "new": [({**labels, "new": str(number)}, [(1.0, at_ms)]), *told_of[place]],
+                "twice": [(labels, [(1.0, at_ms - 1), (2.0, at_ms)])],
+                "nothing": [(labels, [])],
+                "old": [(labels, [(1.0, 5)])],
+            }[change]
+        flat = [one for place in range(len(_SCRAPE)) for one in told_of[place]]
+        for some in (flat[begin:] + flat[:begin], flat[: begin or 1]):
+            if body := write_request(*some):
+                assert told(decoder.decode(body, NOW_NS).measured) == samples_of(body)
+
+
+def test_a_type_that_is_told_behind_known_series_holds_for_them() -> None:
+    decoder = Decoder()
+    plain = write_request(*(one("jobs", number=str(number)) for number in range(30)))
+    metadata = WriteRequest()
+    metadata.metadata.add(type=1, metric_family_name="jobs")
+    for _ in range(3):
+        decoder.decode(plain, NOW_NS)
+    numbers = decoder.decode(plain + metadata.SerializeToString(), NOW_NS).measured.numbers
+    assert {numbers.series[code].form for code in numbers.of.tolist()} == {Form.CUMULATIVE}
+    assert len(numbers.of) == 30
+
+
+def test_what_is_remembered_of_bodies_is_bounded() -> None:
+    trail = Trail(max_bytes=40_000)
+    for number in range(40):
+        body = np.frombuffer(write_request(*(one(x="y" * at) for at in range(40))), np.uint8)
+        numbers = np.arange(40, dtype=np.int32) + (number if number % 2 else 0)
+        trail.keep(body, Stretch(numbers, np.arange(1, 41) * 17, np.zeros(40, bool)))
+        assert trail.size_bytes <= 40_000
+    assert trail.page_count < 20
 
 
 # ── what names, types and markers say
@@ -217,12 +291,12 @@ def test_a_series_that_was_read_before_a_type_was_told_is_not_remembered_after()
     """As where one thread learns of a type while another reads the series."""
     families = Families()
     known = KnownSeries(families)
-    epoch = known.epoch
+    table = known.table()
     series = known.read([b"\x0a\x08__name__\x12\x04jobs"])
     assert families.learn([("jobs", 1, "")])
     known.forget()
-    known.add(b"key", series, epoch)
-    assert known.find(b"key") is None
+    known.add(table, b"key", series)
+    assert known.find(known.table(), b"key") < 0
 
 
 def test_a_stale_marker_is_no_value_but_the_end_of_its_series() -> None:

@@ -6,8 +6,10 @@ Arrays are over all points of a body; what is the same for a whole series is sai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,11 +42,38 @@ class Series:
     """As UCUM writes it (`s`, `ms`, `By`, `{message}`), where the format has units."""
 
 
+class Roster(Sequence[Series]):
+    """Series that a decoder remembers from body to body.
+
+    It only grows, and what is known of a place holds as long as the roster lives: so a body need
+    not name its series one by one, and those who read it need not look them up again.
+    """
+
+    def __init__(self) -> None:
+        self._series: list[Series] = []
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    @overload
+    def __getitem__(self, at: int) -> Series: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Series]: ...
+    def __getitem__(self, at: int | slice) -> Series | Sequence[Series]:
+        return self._series[at]
+
+    def add(self, series: Series) -> int:
+        """One more; its place. Not thread-safe."""
+        self._series.append(series)
+        return len(self._series) - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """Points with one number each; arrays are [n_points]."""
 
-    series: list[Series] = field(default_factory=list)
+    series: Sequence[Series] = field(default_factory=list)
+    """Those of a body, or a `Roster` that has them."""
     of: Codes = field(default_factory=lambda: np.zeros(0, np.int32))
     """Index into `series`."""
     time_ns: Ints = field(default_factory=lambda: np.zeros(0, np.int64))

@@ -196,15 +196,13 @@ def draft_of(
 ) -> Draft:
     """A body's points with what their series mean."""
     numbers, told = measured.numbers, measured.histograms
-    rows = shelf.rows(numbers.series, Manner(db, is_line=is_line))
+    rows = shelf.rows_of(numbers.series, numbers.of, Manner(db, is_line=is_line))
     shaped = shelf.rows(told.series, Manner(db, is_histogram=True))
     stamps = np.concatenate([numbers.time_ns, told.time_ns])
     return Draft(
         shelf,
         db,
-        Samples(
-            rows[numbers.of], numbers.time_ns, numbers.start_ns, numbers.value.astype(np.float64)
-        ),
+        Samples(rows, numbers.time_ns, numbers.start_ns, numbers.value.astype(np.float64)),
         told,
         shaped[told.of],
         stamps_refused(stamps, received_at_ns, MAX_AHEAD_S),

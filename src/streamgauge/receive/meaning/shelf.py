@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from itertools import repeat
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ from streamgauge.receive.influx.series import MESSAGES_TAGS, QUEUE_TAGS
 from streamgauge.receive.meaning import names
 from streamgauge.receive.meaning.names import Target
 from streamgauge.receive.meaning.reading import Manner, Reading
-from streamgauge.receive.measured import Series
+from streamgauge.receive.measured import Roster, Series
 from streamgauge.receive.schema import constant_tag, pooled_tag
 
 Rows = NDArray[np.int32]
@@ -57,6 +58,8 @@ class Shelf:
         }
         self._by_id: dict[Manner, dict[int, int]] = {}
         self._by_series: dict[Manner, dict[Series, int]] = {}
+        self._by_place: WeakKeyDictionary[Roster, dict[Manner, Rows]] = WeakKeyDictionary()
+        """Rows of what decoders remember: an array says them all at once."""
         self._held: list[Series] = []
         """Those whose ids are known: an id is not given again while its object is held."""
         self.at = np.zeros(1024, _DTYPE)
@@ -69,6 +72,38 @@ class Shelf:
     def is_full(self) -> bool:
         """Whether an empty one should take its place."""
         return len(self._held) > self._max_series
+
+    def rows_of(self, series: Sequence[Series], of: Codes, manner: Manner) -> Rows:
+        """The row of the series of each point, `of` [n_points] indexes into `series`."""
+        if not isinstance(series, Roster):
+            return self.rows(series, manner)[of]
+        known = self._by_place.get(series, {}).get(manner)
+        if known is None or len(known) < len(series):
+            known = self._room_for(series, manner)
+        found = known[of]
+        if found.min(initial=0) < 0:
+            with self._lock:
+                by_series = self._by_series.setdefault(manner, {})
+                for place in np.unique(of[found < 0]).tolist():
+                    known[place] = self._find_or_add(series[place], manner, by_series)
+            found = known[of]
+        return found
+
+    def _room_for(self, roster: Roster, manner: Manner) -> Rows:
+        """The row of each place of a roster, -1 until it is asked for."""
+        with self._lock:
+            kept = self._by_place.setdefault(roster, {})
+            known = kept.get(manner, np.zeros(0, np.int32))
+            if len(known) < len(roster):
+                more = np.full(max(2 * len(roster), 1024) - len(known), -1, np.int32)
+                known = kept[manner] = np.concatenate([known, more])
+            return known
+
+    def _find_or_add(self, one: Series, manner: Manner, by_series: dict[Series, int]) -> int:
+        known = by_series.get(one)
+        if known is None:
+            known = by_series[one] = self._add(one, self._read(one, manner))
+        return known
 
     def rows(self, series: Sequence[Series], manner: Manner) -> Rows:
         """The row of each series, reading those that are new."""
@@ -87,10 +122,8 @@ class Shelf:
             if row >= 0:
                 continue
             one = series[place]
-            known = by_series.get(one)
-            if known is None:
-                known = by_series[one] = self._add(one, self._read(one, manner))
-            elif self._held[known] is not one:
+            known = self._find_or_add(one, manner, by_series)
+            if self._held[known] is not one:
                 by_id.pop(id(self._held[known]), None)
                 self._held[known] = one
             by_id[id(one)] = known

@@ -2,19 +2,21 @@
 
 A series is known by the very bytes of its labels. Two generations of a table make it a bounded
 cache that forgets what was not met for longest: when the younger one is full, it becomes the older,
-and what is met again moves up. Threads share it; at worst one of them reads a series again.
+and what is met again moves up. A body keeps the table that it began with, which may grow by that
+body beyond its bounds. Threads share it; at worst one of them reads a series again.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streamgauge.model.refusal import RefusalReason
-from streamgauge.receive.measured import Series
+from streamgauge.receive.measured import Roster, Series
 from streamgauge.receive.prometheus import wire
 from streamgauge.receive.prometheus.forms import Families
+from streamgauge.receive.prometheus.trail import Trail
 
 MAX_BYTES = 64_000_000
 """Of one generation of two, some 88,000 series of usual size."""
@@ -51,9 +53,15 @@ def checked(labels: Sequence[bytes]) -> list[bytes]:
     return found
 
 
-@dataclass(slots=True)
-class _Table:
-    series: dict[bytes, Series]
+@dataclass(eq=False, slots=True)
+class Table:
+    """One generation."""
+
+    numbers: dict[bytes, int] = field(default_factory=dict)
+    """Key → place in the roster."""
+    roster: Roster = field(default_factory=Roster)
+    trail: Trail = field(default_factory=Trail)
+    """How they came, by their places."""
     size: int = 0
 
 
@@ -62,42 +70,45 @@ class KnownSeries:
 
     def __init__(self, families: Families, max_bytes: int = MAX_BYTES) -> None:
         self._families, self._max_bytes = families, max_bytes
-        self._young, self._old = _Table({}), _Table({})
+        self._young, self._old = Table(), Table()
         self._pairs: dict[bytes, tuple[str, str]] = {}
         self._pair_bytes = 0
         self._lock = threading.Lock()
-        self.epoch = 0
-        """Which knowledge of types the series that are known were read by."""
 
-    def young(self) -> dict[bytes, Series]:
-        """The table to look up in first. To be read only, and for one body only."""
-        return self._young.series
+    def table(self) -> Table:
+        """What one body looks its series up in, from its beginning to its end."""
+        with self._lock:
+            if self._young.size > self._max_bytes:
+                self._old, self._young = self._young, Table()
+            return self._young
 
-    def find(self, key: bytes) -> Series | None:
-        """The series of a key, if it is known."""
-        epoch = self.epoch
-        found = self._young.series.get(key)
-        if found is None:
-            found = self._old.series.get(key)
-            if found is not None:
-                self.add(key, found, epoch)
+    def find(self, table: Table, key: bytes) -> int:
+        """The number of a key's series in this table; -1: it is not known."""
+        found = table.numbers.get(key, -1)
+        if found < 0:
+            old = self._old
+            place = old.numbers.get(key, -1)
+            if place >= 0:
+                return self.add(table, key, old.roster[place])
         return found
 
-    def add(self, key: bytes, series: Series, epoch: int) -> None:
-        """Know a series from now on, unless types have changed since it was read in `epoch`."""
+    def add(self, table: Table, key: bytes, series: Series) -> int:
+        """Know a series from now on; its number."""
         with self._lock:
-            if epoch != self.epoch or key in self._young.series:
-                return
-            self._young.series[key] = series
-            self._young.size += len(key) + _SERIES_BYTES
-            if self._young.size > self._max_bytes:
-                self._old, self._young = self._young, _Table({})
+            found = table.numbers.get(key, -1)
+            if found < 0:
+                found = table.roster.add(series)
+                table.numbers[key] = found
+                table.size += len(key) + _SERIES_BYTES
+            return found
 
     def forget(self) -> None:
-        """Read every series again: what is known of types has changed."""
+        """Read every series again: what is known of types has changed.
+
+        A body that is being read goes on with the table that it has, which nobody gets any more.
+        """
         with self._lock:
-            self._young, self._old = _Table({}), _Table({})
-            self.epoch += 1
+            self._young, self._old = Table(), Table()
 
     def read(self, labels: list[bytes]) -> Series:
         """The series of these labels, each as protobuf has it.

@@ -7,6 +7,8 @@ the protobuf library.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,61 +22,77 @@ ZERO = 7
 STALE_BITS = 0x7FF0000000000002
 """The NaN that marks where a series ends. Source: remote write 1.0, "Stale Markers"."""
 
-_TIME = 6
-_CARRIES_ON = np.array([0x80] * (_TIME - 1) + [0], np.uint8)
-_SHIFTS = np.arange(_TIME, dtype=np.int64) * 7
+_VALUE_TAG, _TIME_TAG = 0x09, 0x10
+TIME, VALUE = 6, 8
+"""Bytes of a time stamp, and of a value."""
+VALUE_TO_END = 15
+"""Bytes from a value's begin to its sample's end."""
+_CARRIES_ON = np.array([0x80] * (TIME - 1) + [0], np.uint8)
+_WEIGHTS = 2.0 ** (7 * np.arange(TIME))
+"""Of the bytes of a time stamp; their sum is below 2^42, which a float holds."""
+_Kind = TypeVar("_Kind", np.uint8, np.bool_)
 
 
-def equal_rows(pieces: list[bytes], length: int) -> NDArray[np.uint8]:
-    """[n_pieces, length] of pieces none of which is longer; those that are shorter become zeros."""
-    joined = b"".join(pieces)
-    if len(joined) != len(pieces) * length:
-        nothing = bytes(length)
-        joined = b"".join([piece if len(piece) == length else nothing for piece in pieces])
-    return np.frombuffer(joined, np.uint8).reshape(len(pieces), length)
+def windows(data: NDArray[_Kind], length: int) -> NDArray[_Kind]:
+    """[n, length] all so many bytes that stand side by side; a view, without copying them."""
+    count = max(len(data) - length + 1, 0)
+    return np.ndarray((count, length), data.dtype, data, 0, (1, 1))
 
 
-def read_samples(bodies: list[bytes], rows: NDArray[np.uint8] | None = None) -> tuple[Floats, Ints]:
+def read_samples(bodies: list[bytes]) -> tuple[Floats, Ints]:
     """Values and times in milliseconds of samples, in their order.
 
     Args:
         bodies: as protobuf has them.
-        rows: [n, SAMPLE] of those whose length is known already; they stand before the others.
 
     Raises:
         DecodeError: one of them is not protobuf.
     """
-    rows = np.zeros((0, SAMPLE), np.uint8) if rows is None else rows
-    head = len(rows)
-    count = head + len(bodies)
-    value, time_ms = np.zeros(count), np.zeros(count, np.int64)
-    is_read = np.zeros(count, bool)
-    is_read[:head] = _read_alike(rows, slice(head), value, time_ms)
+    value, time_ms = np.zeros(len(bodies)), np.zeros(len(bodies), np.int64)
+    is_read = np.zeros(len(bodies), bool)
     size = np.fromiter(map(len, bodies), np.int64, len(bodies))
     for shape in (SAMPLE, ZERO):
         at = np.flatnonzero(size == shape)
         if len(at):
-            some = equal_rows([bodies[index] for index in at.tolist()], shape)
-            is_read[head + at] = _read_alike(some, head + at, value, time_ms)
+            joined = np.frombuffer(b"".join([bodies[index] for index in at.tolist()]), np.uint8)
+            ends, is_zero = shape * np.arange(1, len(at) + 1), np.full(len(at), shape == ZERO)
+            value[at], time_ms[at] = read_in_place(joined, ends, is_zero)
+            is_read[at] = True
     for index in np.flatnonzero(~is_read).tolist():
-        body = bodies[index - head] if index >= head else rows[index].tobytes()
-        sample = wire.Sample.FromString(body)
+        sample = wire.Sample.FromString(bodies[index])
         value[index], time_ms[index] = sample.value, sample.timestamp
     return value, time_ms
 
 
-def _read_alike(
-    rows: NDArray[np.uint8], at: NDArray[np.int64] | slice, value: Floats, time_ms: Ints
-) -> NDArray[np.bool_]:
-    """Read samples of one shape into `value` and `time_ms`; says which ones really are of it."""
-    times = rows[:, -_TIME:]
-    is_good: NDArray[np.bool_] = ((times & 0x80) == _CARRIES_ON).all(axis=1)
-    is_good &= rows[:, -_TIME - 1] == 0x10
-    if rows.shape[1] == SAMPLE:
-        is_good &= rows[:, 0] == 0x09
-        value[at] = np.ascontiguousarray(rows[:, 1:9]).view("<f8")[:, 0]
-    time_ms[at] = ((times & 0x7F).astype(np.int64) << _SHIFTS).sum(axis=1)
-    return is_good
+def _times(octets: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], Ints]:
+    """Which of these [n, TIME] are one time stamp each, and those."""
+    is_good: NDArray[np.bool_] = ((octets & 0x80) == _CARRIES_ON).all(axis=1)
+    return is_good, ((octets & 0x7F) @ _WEIGHTS).astype(np.int64)
+
+
+def read_in_place(
+    body: NDArray[np.uint8], ends: Ints, is_zero: NDArray[np.bool_]
+) -> tuple[Floats, Ints]:
+    """The same of samples that stand in a body.
+
+    Args:
+        body: all of it.
+        ends: [n] where they end.
+        is_zero: [n] whether each is ZERO bytes long, not SAMPLE.
+
+    Raises:
+        DecodeError: one of them is not protobuf.
+    """
+    is_good, time_ms = _times(windows(body, TIME)[ends - TIME])
+    is_good &= body[ends - ZERO] == _TIME_TAG
+    value, full = np.zeros(len(ends)), np.flatnonzero(~is_zero)
+    is_good[full] &= body[ends[full] - SAMPLE] == _VALUE_TAG
+    value[full] = windows(body, VALUE)[ends[full] - VALUE_TO_END].view("<f8")[:, 0]
+    for at in np.flatnonzero(~is_good).tolist():
+        begin = int(ends[at]) - (ZERO if is_zero[at] else SAMPLE)
+        sample = wire.Sample.FromString(body[begin : ends[at]].tobytes())
+        value[at], time_ms[at] = sample.value, sample.timestamp
+    return value, time_ms
 
 
 def is_stale(value: Floats) -> NDArray[np.bool_]:

@@ -72,6 +72,16 @@ class Scraper:
         self._labels = settings.all_labels
         self._up = Series("up", tuple(sorted(self._labels.items())), Form.GAUGE)
         self._known: Known = {}
+        self._is_baseline = False
+
+    @property
+    def pulse(self) -> Pulse:
+        """How it is doing."""
+        return self._pulse
+
+    def take_over(self) -> None:
+        """Another process scraped meanwhile, and counted what counters rose by until then."""
+        self._is_baseline, self._known = True, {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Scrape until `stop`."""
@@ -153,8 +163,9 @@ class Scraper:
             db=self._settings.db,
             rejected=refusals.told,
             rejected_count=refusals.count,
+            is_baseline=self._is_baseline,
         )
-        self._known = shown.known
+        self._known, self._is_baseline = shown.known, self._is_baseline and not is_up
 
     def _tell(self, error_before: str) -> None:
         """Say in the log what changed, not every failure."""

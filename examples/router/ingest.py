@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from examples.router.clock import Clock
-from examples.router.message import Message
+from examples.router.message import Message, id_of
 from examples.router.queues import MessageQueue, QueueFull
 from examples.router.reporting import Hop, Reporting
 from examples.router.routes import Route, Routes
@@ -54,7 +53,7 @@ class Ingest:
     async def _accept(self, route: Route, source: str, events: Sequence[Mapping[str, Any]]) -> None:
         now = self._clock.now()
         sizes = [len(json.dumps(one, separators=(",", ":"))) for one in events]
-        ids = [str(one.get("id") or uuid.uuid4()) for one in events]
+        ids = [id_of(one) for one in events]
         messages = [
             Message(message_id, route.tenant, source, integration, now, now, size, event)
             for event, size, message_id in zip(events, sizes, ids, strict=True)

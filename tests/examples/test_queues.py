@@ -8,10 +8,11 @@ import socket
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from examples.router.clock import LiveClock
-from examples.router.message import Message
+from examples.router.message import Message, id_of
 from examples.router.queues import DEAD_LETTER, MessageQueue, make_queue
 from examples.router.reporting.by_client import ByClient
 from examples.router.vendors import VendorFault
@@ -20,7 +21,7 @@ from tests.client.taking import Taking
 from tests.examples.recorded import Recorded
 from tests.examples.rig import INTEGRATIONS, Rig
 
-from streamgauge.client import Gauge
+from streamgauge.client import Gauge, Trace, read
 
 PORTS = {"rabbitmq": 5672, "nats": 4222}
 WITHIN_S = 30.0
@@ -173,6 +174,55 @@ def test_messages_outlive_the_router_that_held_them(broker: str) -> None:
             await second.close()
 
     on_broker(broker, scene)
+
+
+async def _headers_of_one(kind: str, prefix: str) -> Any:
+    """What a foreign consumer finds beside the first message."""
+    if kind == "rabbitmq":
+        import aio_pika
+
+        async with await aio_pika.connect("amqp://guest:guest@127.0.0.1") as connection:
+            queue = await (await connection.channel()).get_queue(f"{prefix}.{DEAD_LETTER}")
+            return (await queue.get(timeout=WITHIN_S, no_ack=True)).headers
+    import nats
+
+    client = await nats.connect("nats://127.0.0.1:4222")
+    try:
+        found = await client.jetstream().get_msg(prefix, seq=1)
+        return found.headers
+    finally:
+        await client.close()
+
+
+def test_id_and_first_stamp_stand_in_the_headers_for_any_consumer(broker: str) -> None:
+    async def scene(prefix: str) -> None:
+        queue = make_queue(broker, "", LiveClock(), prefix)
+        await queue.open(INTEGRATIONS)
+        try:
+            await queue.put([_message(7, 1_795_500_000.25)], DEAD_LETTER)
+            assert read(await _headers_of_one(broker, prefix)) == Trace("m-7", 1_795_500_000.25)
+        finally:
+            await queue.close()
+
+    on_broker(broker, scene)
+
+
+def test_the_body_does_not_say_it_again() -> None:
+    message = _message(7, 1_795_500_000.25)
+    assert not {"id", "received_at"} & set(json.loads(message.encode()))
+    assert Message.decode(message.encode(), message.headers()) == message
+    bare = Message.decode(message.encode(), None)
+    assert (bare.id, bare.received_at) == ("", message.queued_at)
+
+
+@pytest.mark.parametrize("given", ["", None, "\u0000\n", " "])
+def test_an_event_without_an_id_that_headers_can_carry_gets_one(given: str | None) -> None:
+    assert len(id_of({"id": given})) == 32
+
+
+def test_a_long_id_is_the_same_before_and_behind_the_broker() -> None:
+    assert id_of({"id": "x" * 300}) == "x" * 128
+    assert id_of({"id": 7}) == "7"
 
 
 def test_an_unknown_kind_is_named() -> None:

@@ -64,7 +64,8 @@ class NatsQueue:
 
     async def _publish(self, message: Message, name: str) -> None:
         assert self._stream is not None, "open() first"  # noqa: S101
-        await self._stream.publish(self._subject(name), message.encode())
+        subject = self._subject(name)
+        await self._stream.publish(subject, message.encode(), headers=message.headers())
         self._counts[name].put(1)
 
     async def take(self, name: str, limit: int) -> list[Taken]:
@@ -75,7 +76,7 @@ class NatsQueue:
                 fetched = await self._pulls[name].fetch(limit, timeout=FETCH_TIMEOUT_S)
         now = self._clock.now()
         self._held.update((id(one), one) for one in fetched)
-        taken = [Taken(Message.decode(one.data), now, one) for one in fetched]
+        taken = [Taken(Message.decode(one.data, one.headers), now, one) for one in fetched]
         self._counts[name].taken(len(taken), taken[-1].message.queued_at)
         return taken
 

@@ -59,6 +59,7 @@ class RabbitQueue:
             message.encode(),
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
             message_id=message.id,
+            headers=message.headers(),
         )
         await self._publishing.default_exchange.publish(body, routing_key=self._queue_name(name))
         self._counts[name].put(1)
@@ -70,7 +71,7 @@ class RabbitQueue:
         while len(incoming) < limit and not arrived.empty():
             incoming.append(arrived.get_nowait())
         now = self._clock.now()
-        taken = [Taken(Message.decode(one.body), now, one) for one in incoming]
+        taken = [Taken(Message.decode(one.body, one.headers), now, one) for one in incoming]
         self._counts[name].taken(len(taken), taken[-1].message.queued_at)
         return taken
 

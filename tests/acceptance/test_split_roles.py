@@ -6,10 +6,13 @@ is PostgreSQL.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -153,6 +156,85 @@ def test_a_second_process_does_not_decide_beside_the_first(
         assert "incident" not in second.stderr
         assert second.client.get("/api/v1/incidents").status_code == 200
     assert len(split.told.requests) == before
+
+
+class Target(BaseHTTPRequestHandler):
+    """Shows a counter; each scraper keeps one connection."""
+
+    protocol_version = "HTTP/1.1"
+    scrapers: ClassVar[dict[int, int]] = {}
+    """Port of the other end → how often it asked."""
+    broken: ClassVar[bool] = False
+
+    def do_GET(self) -> None:
+        """Answer."""
+        port = self.client_address[1]
+        self.scrapers[port] = self.scrapers.get(port, 0) + 1
+        body = b"<html>" if Target.broken else b"queue_backlog 3\n"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    """Says nothing of scrapers that are killed."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def target() -> Iterator[str]:
+    server = Server(("127.0.0.1", 0), Target)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/metrics"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_one_of_the_receivers_scrapes_and_another_takes_over(
+    split: Split, addresses: str, target: str, tmp_path: Path
+) -> None:
+    config = f'{addresses}[[scrape]]\nurl = "{target}"\nname = "shop"\nevery = "500ms"\n'
+    with (
+        StreamgaugeProcess(tmp_path / "a", config, roles="receive") as a,
+        StreamgaugeProcess(tmp_path / "b", config, roles="receive") as b,
+    ):
+        a.start(ready_within_s=WAIT_S)
+        eventually(lambda: Target.scrapers, within_s=WAIT_S, what="the first scrape")
+        b.start(ready_within_s=WAIT_S)
+        (port,) = Target.scrapers
+        asked = Target.scrapers[port]
+        eventually(lambda: Target.scrapers[port] >= asked + 20, within_s=WAIT_S, what="20 more")
+        assert Target.scrapers.keys() == {port}, "by one of them alone"
+        eventually(lambda: _state(split) == "ok", within_s=WAIT_S, what="the health, elsewhere")
+
+        Target.broken = True
+        eventually(lambda: _blind(split), within_s=WAIT_S, what="the incident, elsewhere")
+        assert "shop" in _blind(split)[0]["summary"]
+
+        a.kill()
+        Target.broken = False
+        Target.scrapers.clear()
+        eventually(lambda: Target.scrapers, within_s=WAIT_S, what="the other one")
+
+
+def _state(split: Split) -> str | None:
+    found = split.decides.client.get("/api/v1/collectors").json()["collectors"]
+    return next((one["state"] for one in found if one["name"] == "shop"), None)
+
+
+def _blind(split: Split) -> list[dict[str, Any]]:
+    found = split.decides.client.get("/api/v1/incidents").json()["incidents"]
+    return [one for one in found if one["kind"] == "blind"]
 
 
 def _metric(client: httpx.Client, name: str) -> float:

@@ -141,6 +141,57 @@ def test_a_target_reports_if_it_shows_what_it_did_with_messages(
     assert [body.is_collected for body in bench.sink.bodies] == [is_collected] * 2
 
 
+def test_a_counter_counts_once_when_receivers_take_over_from_each_other() -> None:
+    shown = [""]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await shows(shown[0])(reader, writer)
+
+    async def go() -> list[int]:
+        one, other = Bench(answer), Bench(answer)
+        counted = []
+        async with one.serving() as first:
+            second, last = other.scraper(first._settings.address.shown), first
+            for who, stands in (
+                (first, 100), (first, 110), (second, 115), (second, 215), (first, 216), (first, 217)
+            ):  # fmt: skip
+                shown[0] = f"messages_total {stands}\n"
+                if who is not last:
+                    who.take_over()
+                last = who
+                await who.scrape()
+                one.clock.advance(15)
+                other.clock.advance(15)
+                counted.append(one.sink.message_count + other.sink.message_count)
+            await first._target.close()
+            await second._target.close()
+        return counted
+
+    # What came between the last scrape of one and the first of the other is not known.
+    assert asyncio.run(go()) == [0, 10, 10, 110, 110, 111]
+
+
+def test_a_takeover_waits_for_the_first_scrape_that_goes_well() -> None:
+    answers = [shows("messages_total 5\n"), shows("", "500 Oh"), shows("messages_total 9\n")]
+    answers.append(shows("messages_total 12\n"))
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await answers.pop(0)(reader, writer)
+
+    async def go() -> int:
+        bench = Bench(answer)
+        async with bench.serving() as scraper:
+            await scraper.scrape()
+            scraper.take_over()
+            for _ in range(3):
+                bench.clock.advance(15)
+                await scraper.scrape()
+            await scraper._target.close()
+        return bench.sink.message_count
+
+    assert asyncio.run(go()) == 3
+
+
 def test_a_target_that_is_down_reports_nothing() -> None:
     (body,) = scraped(Bench(shows("", "500 Oh"))).sink.bodies
     assert body.is_collected

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from streamgauge.model.clock import SimulatedClock
+from streamgauge.state.leases import FORGOTTEN_AFTER_S, Held, Lease
 from streamgauge.state.sharing import GONE_AFTER_S, REMEMBERED_S, Shared, Waiting
 from streamgauge.state.state import State
 
@@ -63,6 +64,29 @@ def test_a_lease_given_back_is_free_at_once(two: tuple[Shared, Shared]) -> None:
     assert not b.hold("detect", 60.0), "what is not ours cannot be given back"
     a.release("detect")
     assert b.hold("detect", 60.0)
+
+
+def test_a_lease_tells_who_had_it_last_and_what_its_owner_says(
+    two: tuple[Shared, Shared], clock: SimulatedClock
+) -> None:
+    a, b = (one.leases for one in two)
+    assert a.hold({"gather 1": {"n": 1}, "gather_2": None}, 30.0).keys() == {"gather 1", "gather_2"}
+    assert b.hold({"gather 1": {"n": 2}, "gather 3": None}, 30.0) == {"gather 3": Held(None)}
+    told = b.told("gather ")
+    assert told["gather 1"] == Lease("a", is_held=True, told={"n": 1})
+    assert told.keys() == {"gather 1", "gather 3"}
+    assert a.hold({"gather 1": {"n": 3}}, 30.0) == {"gather 1": Held("a")}
+    a.give_up(["gather 1", "gather 3"])
+    assert b.told("gather ")["gather 1"] == Lease("a", is_held=False, told={"n": 3})
+    assert b.hold({"gather 1": None, "gather 3": None}, 30.0) == {
+        "gather 1": Held("a"),
+        "gather 3": Held("b"),
+    }
+    clock.advance(30.0 + FORGOTTEN_AFTER_S - 1.0)
+    assert a.forget() == 0
+    clock.advance(1.0)
+    assert a.forget() == 3
+    assert a.hold({"gather 1": None}, 30.0) == {"gather 1": Held(None)}
 
 
 def test_of_many_at_once_one_decides_and_each_body_is_one_s_own(

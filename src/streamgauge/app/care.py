@@ -55,10 +55,11 @@ async def _report(store: Store, shared: Shared) -> None:
 
 
 async def _forget(shared: Shared) -> None:
-    """Let go of bodies whose retry need not be known any more."""
+    """Let go of bodies whose retry need not be known any more, and of leases long over."""
     while True:
         with contextlib.suppress(StoreError):  # the next time is early enough
             await asyncio.to_thread(shared.forget_bodies)
+            await asyncio.to_thread(shared.leases.forget)
         await asyncio.sleep(FORGET_EVERY_S)
 
 

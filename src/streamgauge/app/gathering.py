@@ -8,54 +8,49 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
-
-import structlog
 
 from streamgauge.app.collecting import collectors
 from streamgauge.app.configuration import Configuration
+from streamgauge.app.leasing import Gatherer, Leasing, Polled, run_apart
 from streamgauge.app.listening import listeners
 from streamgauge.app.otlp import otlp_listeners
 from streamgauge.app.scraping import scrapers
 from streamgauge.receive.collectors.health import GathererRegistry
 from streamgauge.receive.intake import Intake
 from streamgauge.receive.meaning.metering import Metering
-
-log = structlog.get_logger()
-
-
-class Gatherer(Protocol):
-    """One way in."""
-
-    name: str
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Gather until `stop`."""
-        ...
+from streamgauge.state.leases import Leases
 
 
 def gatherers(
-    configuration: Configuration, intake: Intake, metering: Metering, registry: GathererRegistry
+    configuration: Configuration,
+    intake: Intake,
+    metering: Metering,
+    registry: GathererRegistry,
+    leases: Leases | None = None,
 ) -> list[Gatherer]:
-    """What is configured; each tells `registry` how it is doing."""
-    return [
+    """What is configured; each tells `registry` how it is doing.
+
+    Args:
+        configuration: all of it.
+        intake: keeps what collectors read.
+        metering: keeps what the others do.
+        registry: is told how each is doing.
+        leases: of a process that shares the work: of those that look by themselves, each runs in
+            one process at a time. Listeners run in each.
+    """
+    polled: list[Polled] = [
         *collectors(configuration, intake, registry),
         *scrapers(configuration, metering, registry),
+    ]
+    heard: list[Gatherer] = [
         *otlp_listeners(configuration, metering),
         *listeners(configuration, metering, registry),
     ]
+    return [*(polled if leases is None else [Leasing(leases, polled, registry)]), *heard]
 
 
 async def gather(ways: Sequence[Gatherer], stop: asyncio.Event) -> None:
     """Run all of them until `stop`."""
     async with asyncio.TaskGroup() as group:
         for way in ways:
-            group.create_task(_run(way, stop), name=way.name)
-
-
-async def _run(way: Gatherer, stop: asyncio.Event) -> None:
-    try:
-        await way.run(stop)
-    except Exception as error:  # a mistake of ours must not end the others
-        why = f"{type(error).__name__}: {error}"
-        log.error("no longer gathers", way=way.name, reason=why)  # noqa: TRY400
+            group.create_task(run_apart(way, stop), name=way.name)

@@ -37,6 +37,7 @@ from streamgauge.app.judge import Judge
 from streamgauge.app.kept_refusals import KeptRefusals
 from streamgauge.app.known_series import KnownSeries
 from streamgauge.app.lean import allocate_sparingly, switch_often
+from streamgauge.app.leasing import Leasing
 from streamgauge.app.listening import check_listeners
 from streamgauge.app.opening import Opening
 from streamgauge.app.operations import OwnOperations
@@ -245,9 +246,12 @@ async def _loop(
 
 async def _gather(configuration: Configuration, parts: Parts, stop: asyncio.Event) -> None:
     """What comes in beside the routes, until `stop`."""
+    leases = parts.shared.leases if parts.shared else None
     if parts.roles.receives:
-        ways = gatherers(configuration, parts.intake, parts.metering, parts.registry)
+        ways = gatherers(configuration, parts.intake, parts.metering, parts.registry, leases)
         await gather(ways, stop)
+    elif leases:
+        await gather([Leasing(leases, [], parts.registry)], stop)
 
 
 async def _decide(parts: Parts, delivery: Delivery, stop: asyncio.Event) -> None:

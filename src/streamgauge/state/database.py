@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
+from sqlalchemy.orm import DeclarativeBase
 
 from streamgauge.model.errors import ConfigError, StoreError
 
 BUSY_TIMEOUT_S = 10
 """How long a writer waits for another one on SQLite, which has one at a time."""
 
+Insert = postgresql.Insert | sqlite.Insert
 ACCEPTED = "`sqlite:////absolute/file` or `postgresql+psycopg://user:password@host/database`"
 
 
@@ -80,3 +83,8 @@ def transaction(engine: Engine, *, is_write: bool) -> Iterator[Connection]:
     except NoConnectionLeft as error:
         message = "the state database is busy: all connections are in use"
         raise StoreError(message, permanent=False) from error
+
+
+def insert_of(connection: Connection, row: type[DeclarativeBase]) -> Insert:
+    """The insert of a table that can say what happens to a row that is there already."""
+    return sqlite.insert(row) if connection.dialect.name == "sqlite" else postgresql.insert(row)

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from streamgauge.model.clock import Clock
-from streamgauge.state.database import transaction
+from streamgauge.state.database import insert_of, transaction
+from streamgauge.state.leases import Leases
 from streamgauge.state.state import State
-from streamgauge.state.tables import Base, ClaimedBodyRow, LeaseRow, ReceiverRow
+from streamgauge.state.tables import ClaimedBodyRow, ReceiverRow
 
 REMEMBERED_S = 86_400.0
 """How long a retry is known (DESIGN section 4)."""
@@ -47,6 +47,7 @@ class Shared:
             owner: names this process, for a receiver the same over restarts.
         """
         self._engine, self._clock, self.owner = state.engine, clock, owner
+        self.leases = Leases(state.engine, clock, owner)
 
     def claim_bodies(self, bodies: Sequence[tuple[bytes, int]]) -> set[int]:
         """Claim bodies, each by its retry key and our number for it; asked again, the same answer.
@@ -63,7 +64,7 @@ class Shared:
 
     def _claim(self, connection: Connection, bodies: Sequence[tuple[bytes, int]]) -> set[int]:
         now = self._clock.now()
-        insert = _insert(connection, ClaimedBodyRow).on_conflict_do_nothing()
+        insert = insert_of(connection, ClaimedBodyRow).on_conflict_do_nothing()
         row = {"owner": self.owner, "at": now}
         rows = [{"key": key, "number": number, **row} for key, number in bodies]
         connection.execute(insert, rows)
@@ -84,25 +85,11 @@ class Shared:
 
     def hold(self, name: str, lease_s: float) -> bool:
         """Take or renew a lease; False: another process has it."""
-        now = self._clock.now()
-        with transaction(self._engine, is_write=True) as connection:
-            insert = _insert(connection, LeaseRow)
-            taken = connection.execute(
-                insert.values(name=name, owner=self.owner, until=now + lease_s)
-                .on_conflict_do_update(
-                    index_elements=[LeaseRow.name],
-                    set_={"owner": self.owner, "until": now + lease_s},
-                    where=(LeaseRow.owner == self.owner) | (LeaseRow.until <= now),
-                )
-                .returning(LeaseRow.owner)
-            )
-            return taken.first() is not None
+        return bool(self.leases.hold({name: None}, lease_s))
 
     def release(self, name: str) -> None:
-        """Give a lease back, if it is ours: another process need not wait for its end."""
-        ours = (LeaseRow.name == name) & (LeaseRow.owner == self.owner)
-        with transaction(self._engine, is_write=True) as connection:
-            connection.execute(delete(LeaseRow).where(ours))
+        """Give a lease up, if it is ours: another process need not wait for its end."""
+        self.leases.give_up([name])
 
     def report(self, waiting_since: float | None, waiting_lines: int) -> None:
         """Say that this receiver lives, and what waits in its journal."""
@@ -112,7 +99,7 @@ class Shared:
             "waiting_lines": waiting_lines,
         }
         with transaction(self._engine, is_write=True) as connection:
-            insert = _insert(connection, ReceiverRow)
+            insert = insert_of(connection, ReceiverRow)
             connection.execute(
                 insert.values(name=self.owner, **values).on_conflict_do_update(
                     index_elements=[ReceiverRow.name], set_=values
@@ -137,8 +124,3 @@ class Shared:
         since = [row.waiting_since for row in rows if row.waiting_since is not None]
         since += [row.seen_at for row in rows if row.seen_at < now - silent_after_s]
         return Waiting(sum(row.waiting_lines for row in rows), min(since, default=None))
-
-
-def _insert(connection: Connection, row: type[Base]) -> postgresql.Insert | sqlite.Insert:
-    is_sqlite = connection.dialect.name == "sqlite"
-    return sqlite.insert(row) if is_sqlite else postgresql.insert(row)

@@ -117,6 +117,8 @@ class LeaseRow(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str]
     until: Mapped[float]
+    told: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """What its owner lets the others know."""
 
 
 class ReceiverRow(Base):

@@ -7,7 +7,7 @@ share both.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from streamgauge.model.clock import Clock
@@ -86,11 +86,12 @@ def _partly(trouble: Sequence[QueueReading], count: int) -> str:
 
 
 class GathererRegistry:
-    """All gatherers of this process, in the order in which they were added."""
+    """All gatherers of this process, in the order in which they were added, and those of others."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._pulses: dict[str, Pulse] = {}
+        self._others: Mapping[str, GathererHealth] = {}
 
     def add(self, name: str, kind: str, address: str, every_s: float | None = None) -> Pulse:
         """A pulse of a new one; a name that is taken gets a number.
@@ -109,6 +110,13 @@ class GathererRegistry:
         self._pulses[unique] = pulse
         return pulse
 
+    def others(self, told: Mapping[str, GathererHealth]) -> None:
+        """Other processes gather these, by name, and say how they are doing."""
+        self._others = told
+
     def all(self) -> list[GathererHealth]:
-        """How each is doing."""
-        return [pulse.health for pulse in list(self._pulses.values())]
+        """How each is doing, here or in another process."""
+        others = self._others
+        own = [others.get(pulse.health.name, pulse.health) for pulse in list(self._pulses.values())]
+        known = {health.name for health in own}
+        return [*own, *(health for name, health in others.items() if name not in known)]

@@ -82,6 +82,15 @@ class CollectorRunner:
         self._collector: Collector | None = None
         self._is_open = False
 
+    @property
+    def pulse(self) -> Pulse:
+        """How it is doing."""
+        return self._pulse
+
+    def take_over(self) -> None:
+        """Another process polled meanwhile: how queues moved before is not known here."""
+        self._ages = Ages()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until `stop`."""
         polling = asyncio.create_task(self._poll_for_ever(), name=f"poll {self.name}")

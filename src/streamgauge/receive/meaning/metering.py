@@ -97,6 +97,7 @@ class Metering:
         db: str,
         rejected: Sequence[RejectedLine] = (),
         rejected_count: int = 0,
+        is_baseline: bool = False,
     ) -> Taken:
         """Understand and keep one body. Blocks (disk): call it in a thread.
 
@@ -108,6 +109,7 @@ class Metering:
             db: the name space that every row is marked with.
             rejected: points that could not be read, at most 100 of them.
             rejected_count: all of these.
+            is_baseline: somebody else has counted up to it: it says where counters stand alone.
 
         Returns:
             What became of it: `parsed.line_count` are points, those that were refused too.
@@ -127,10 +129,17 @@ class Metering:
         # Who shows what it did with messages reports, also to one who asks.
         origin = replace(origin, is_collected=False)
         with self._lock:
-            return self._take(origin, body, draft, base, key)
+            return self._take(origin, body, draft, base, key, is_baseline=is_baseline)
 
     def _take(
-        self, origin: Origin, body: bytes, draft: Draft, base: Understood, key: bytes
+        self,
+        origin: Origin,
+        body: bytes,
+        draft: Draft,
+        base: Understood,
+        key: bytes,
+        *,
+        is_baseline: bool,
     ) -> Taken:
         """Keep one after the other those bodies that counters are in."""
         if not self._standing.is_open:
@@ -142,6 +151,8 @@ class Metering:
 
         def read(admission: Admission | None) -> Parsed:
             draft.rise(rising)
+            if is_baseline:
+                rising.count_nothing()
             parsed = self._gate(with_risen(base, draft, rising), draft, admission, body, rising)
             keeps = parsed.batch.row_count or parsed.rejected
             self._standing.move(key if keeps else None, rising.change)

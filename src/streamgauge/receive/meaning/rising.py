@@ -51,6 +51,10 @@ class Rising:
         self.messages, self.durations = Gathered(), Gathered()
         standing.make_room()
 
+    def count_nothing(self) -> None:
+        """Forget what was added: only where all stand is told."""
+        self.messages, self.durations = Gathered(), Gathered()
+
     # -- who counts ---------------------------------------------------------------------------
 
     def note_tellers(self, rows: Rows) -> None:

@@ -12,6 +12,11 @@ from typing import Any
 
 import pytest
 
+from streamgauge.model.clock import SimulatedClock
+from streamgauge.receive.routes import routes
+from streamgauge.testing.receiving import MemorySink, workshop_of
+from streamgauge.web.split import WRITES
+
 ROOT = Path(__file__).parents[2]
 COMPOSE, CHART = ROOT / "deploy/compose", ROOT / "deploy/helm/streamgauge"
 VALUES: dict[str, Any] = {
@@ -82,6 +87,24 @@ def test_every_mounted_file_is_there_or_made_by_the_script(tmp_path: Path) -> No
         assert ET.parse(path).getroot().tag == "clickhouse"
 
 
+def ways_in() -> set[str]:
+    """The paths that receivers answer, and others do not."""
+    workshop = workshop_of(MemorySink(), SimulatedClock(1.0))
+    return {route.path for route in routes(workshop)}
+
+
+def test_the_balancer_sends_every_way_in_to_receivers() -> None:
+    text = (COMPOSE / "nginx/balancer.conf").read_text()
+    sent = dict(re.findall(r"location = (\S+) \{ proxy_pass http://(\w+); \}", text))
+    assert sent.keys() == ways_in()
+    assert {sent["/api/v1/write"], sent["/v1/metrics"]} == {"counters"}
+    assert re.search(r"upstream counters \{\s*hash \$remote_addr consistent;", text)
+
+
+def test_a_process_that_does_not_receive_says_so_on_every_way_in() -> None:
+    assert {*WRITES, "/ping"} == ways_in()
+
+
 def test_secrets_are_never_committed() -> None:
     assert "secrets/" in (COMPOSE / ".gitignore").read_text().split()
 
@@ -128,4 +151,6 @@ def test_the_chart_makes_what_it_says() -> None:
         ]
     )
     assert made.count("path: /health") == 5
+    assert {*re.findall(r"path: (\S+)\n *pathType: Exact", made)} == ways_in()
+    assert "sessionAffinity: ClientIP" in made
     assert made.count("path: /ready") == 1

@@ -12,7 +12,15 @@ from starlette.routing import BaseRoute, Route
 from streamgauge.web.answers import Sources
 from streamgauge.web.probes import probe_routes
 
-WRITES = ("/write", "/api/v2/write", "/v1/metrics", "/v1/messages")
+WRITES = (
+    "/write",
+    "/api/v2/write",
+    "/api/v1/write",
+    "/v1/metrics",
+    "/v1/traces",
+    "/v1/logs",
+    "/v1/messages",
+)
 RETRY_AFTER_S = 5
 
 

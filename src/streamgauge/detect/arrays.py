@@ -33,3 +33,16 @@ def grown(array: Array, rows: int, fill: float) -> Array:
         if array[some].any():
             larger[some] = array[some]
     return larger
+
+
+def first_seen(values: Array) -> tuple[Array, Ints, Ints]:
+    """The distinct values in the order they first occur.
+
+    Returns: the distinct values, where each occurs first, and the number [n] of each value's
+    distinct one.
+    """
+    distinct, first, place = np.unique(values, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    return distinct[order], first[order], number[place]

@@ -262,12 +262,14 @@ class Detector:
     def _restore(self) -> None:
         if not self._to_restore:
             return
-        by_key = {key_of(names): group for group, names in enumerate(self._levels.groups)}
         self._blindness.restore(self._to_restore.get(_BLIND_KEY))
         for key, since in self._to_restore.items():
-            self._told.restore(_remembered(key, since))
-            if key in by_key:
-                self._silences.restore(by_key[key], since)
+            remembered = _remembered(key, since)
+            self._told.restore(remembered)
+            names = _names_of(remembered)
+            group = self._levels.find(names) if names is not None else None
+            if group is not None:
+                self._silences.restore(group, since)
         self._routers.restore(self._to_restore)
         self._declared.restore(self._to_restore)
         self._fold.restore(self._to_restore)
@@ -308,3 +310,14 @@ def _remembered(key: str, since: float) -> Finding:
         "open before a restart",
         subject=unquote(scope[4]) if len(scope) > 4 else "",
     )
+
+
+def _names_of(silence: Finding) -> Names | None:
+    """The group that a silence told before is about; None: of several, or another kind."""
+    scope, subject = silence.scope, silence.subject
+    if silence.kind is not Kind.SILENCE:
+        return None
+    if None not in scope:
+        return Names(Level.FLOW, *scope, subject)
+    level = _LEVELS.get(tuple(part is not None for part in scope))
+    return None if level is None or subject else Names(level, *scope)

@@ -108,7 +108,7 @@ class _Fold:
         return [g for g in self._open if self._names(g).level is level]
 
     def _members(self, group: int) -> list[int]:
-        return [m for m in self._levels.members.get(group, {}) if m in self._open]
+        return [m for m in self._levels.members.get(group) if m in self._open]
 
     def _integration_of(self, group: int) -> int | None:
         return self._levels.find(
@@ -137,7 +137,7 @@ class _Fold:
         members = [m for m in failing if m not in self._done]
         is_told = bool(members) and error_key(self._names(group)) in self._told
         if len(members) >= 2 or is_told or (not failing and group in self._open):
-            again = [m for m in self._levels.members.get(group, {}) if m in self._well]
+            again = [m for m in self._levels.members.get(group) if m in self._well]
             again = [m for m in again if m not in members]
             self._tell(group, [*members, *again] or [group], members)
         elif members and not self._is_held(members[0], self._siblings(group, members[0])):
@@ -145,7 +145,7 @@ class _Fold:
         self._done |= {group, *members}
 
     def _siblings(self, group: int, member: int) -> list[int]:
-        return [m for m in self._levels.members.get(group, {}) if m != member]
+        return [m for m in self._levels.members.get(group) if m != member]
 
     def _rest(self, group: int) -> None:
         """What no integration explains: a stage before it, a pipeline, many things a little."""
@@ -262,18 +262,8 @@ def _affected(levels: Levels, failing: list[Failing]) -> tuple[str, ...]:
 
 
 def _flows_of(levels: Levels, wanted: list[Names]) -> Ints:
-    scopes = [names.scope for names in wanted]
-    return np.array(
-        [
-            number
-            for number, flow in enumerate(levels.flows)
-            if any(
-                all(w is None or w == g for w, g in zip(scope, flow[:4], strict=True))
-                for scope in scopes
-            )
-        ],
-        np.int32,
-    )
+    flows = [levels.flows_within(scope) for scope in {names.scope for names in wanted}]
+    return np.unique(np.concatenate(flows)).astype(np.int32)
 
 
 def _suspect(names: Names, top: list[tuple[str, int]], customers: int) -> Suspected:

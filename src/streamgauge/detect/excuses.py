@@ -166,8 +166,10 @@ class Excuses:
         }
         if with_calendar:
             only = Expectations(tuple(one for said in with_calendar.values() for one in said))
-            for group, names in enumerate(self._levels.groups):
-                if said := only.about(names):
+            flows = [self.reach.flows_of(one.scope) for one in only.flows]
+            rows = np.unique(self._levels.flow_rows[np.unique(np.concatenate(flows))])
+            for group in np.unique(self._levels.row_group[rows[rows > 0]]).tolist():
+                if said := only.about(self._levels.groups[group]):
                     calendars[self._levels.rows_of(group)] = self._number(said[-1].calendar or "")
         self._evidence.keep_hours(calendars)
 

@@ -55,19 +55,12 @@ class Reach:
 
     def __init__(self, levels: Levels) -> None:
         self._levels = levels
-        self._by_tenant: dict[str, list[int]] = {}
-        self._count = 0
 
     def flows_of(self, scope: Scope) -> Ints:
-        """The numbers of all flows inside of a scope, ascending."""
-        flows = self._levels.flows
-        for number in range(self._count, len(flows)):
-            self._by_tenant.setdefault(flows[number].tenant, []).append(number)
-        self._count = len(flows)
-        mine: Iterable[int] = range(len(flows))
-        if scope.tenant is not None:
-            mine = self._by_tenant.get(scope.tenant, ())
-        return np.array([n for n in mine if is_within(flows[n], (scope,))], np.int64)
+        """The numbers of all flows inside of a scope, ascending; a scope of only None has none."""
+        if all(part is None for part in scope):
+            return np.zeros(0, np.int64)
+        return self._levels.flows_within(scope)
 
 
 def is_within(names: Names | Flow, scopes: Iterable[Scope]) -> bool:

@@ -1,96 +1,121 @@
 """Numbers flows in the order they are first seen, all rows of a table at once.
 
-Each tag's texts are numbered, then pairs of numbers: (tenant, source), that with the integration,
-and so on to the flow. Numbers are looked up in sorted arrays; only
-distinct texts are compared.
+Each tag's texts are numbered, then pairs of numbers: (tenant, source), (integration, pipeline),
+that with the stage, and both halves are the flow. Only distinct texts are Python objects; a flow's
+tags are read back from its pairs.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from streamgauge.detect.arrays import Array, Ints
+from streamgauge.detect.pair_numbers import PairNumbers
 from streamgauge.detect.tags import PerDictionary
 from streamgauge.model.flow import Flow
+
+
+class Codes(NamedTuple):
+    """The numbers of the tags of flows, int64 [n] each."""
+
+    tenant: Ints
+    source: Ints
+    integration: Ints
+    pipeline: Ints
+    stage: Ints
 
 
 class FlowNumbers:
     """The number of every flow ever seen."""
 
     def __init__(self) -> None:
-        self._tags = [_Texts() for _ in Flow._fields]
-        self._pairs = [_Pairs() for _ in Flow._fields[1:]]
+        self.tags = [Texts() for _ in Flow._fields]
+        self.sources = PairNumbers()
+        """(tenant, source)"""
+        self._routes = PairNumbers()
+        """(integration, pipeline)"""
+        self._ends = PairNumbers()
+        """(route, stage)"""
+        self._flows = PairNumbers()
+        """(source, end)"""
 
-    def locate(self, table: pa.Table) -> tuple[Ints, list[Flow]]:
-        """The flow number [rows] of a table with the five tags, and the flows new with it."""
-        parts = [
-            tag.column.rows(table[name]) for tag, name in zip(self._tags, Flow._fields, strict=True)
-        ]
-        known = self._pairs[-1].count
-        number = parts[0]
-        for pairs, part in zip(self._pairs, parts[1:], strict=True):
-            number = pairs.number(number, part)
-        count = self._pairs[-1].count
-        return number.astype(np.int32), self._new(number, parts, np.arange(known, count))
+    @property
+    def count(self) -> int:
+        """How many flows there are."""
+        return self._flows.count
 
-    def _new(self, number: Ints, parts: list[Array], fresh: Ints) -> list[Flow]:
-        if not len(fresh):
-            return []
-        distinct, first = np.unique(number, return_index=True)
-        rows = first[np.searchsorted(distinct, fresh)]
-        texts = [list(tag.known) for tag in self._tags]
-        numbers = np.stack([part[rows] for part in parts], axis=1)
-        return [
-            Flow(*(names[at] for names, at in zip(texts, row, strict=True)))
-            for row in numbers.tolist()
-        ]
+    def locate(self, table: pa.Table) -> Ints:
+        """The flow number, int32 [rows], of a table with the five tags."""
+        tenant, source, integration, pipeline, stage = (
+            tag.column.rows(table[name]) for tag, name in zip(self.tags, Flow._fields, strict=True)
+        )
+        end = self._ends.number(self._routes.number(integration, pipeline), stage)
+        return self._flows.number(self.sources.number(tenant, source), end)
+
+    def codes(self, flows: Ints) -> Codes:
+        """The numbers of their tags."""
+        source_number, end = self._flows.pairs(flows)
+        tenant, source = self.sources.pairs(source_number)
+        route, stage = self._ends.pairs(end)
+        integration, pipeline = self._routes.pairs(route)
+        return Codes(tenant, source, integration, pipeline, stage)
+
+    def source_numbers(self, flows: Ints) -> Ints:
+        """The number [n] of each flow's (tenant, source)."""
+        return self._flows.pairs(flows)[0]
+
+    def flow(self, number: int) -> Flow:
+        """One flow in words."""
+        codes = self.codes(np.array([number]))
+        return Flow(*(tag.text(int(at[0])) for tag, at in zip(self.tags, codes, strict=True)))
+
+    def find(self, flow: Flow) -> int | None:
+        """The number of a flow."""
+        codes = [tag.find(text) for tag, text in zip(self.tags, flow, strict=True)]
+        if any(code is None for code in codes):
+            return None
+        tenant, source, integration, pipeline, stage = (np.array([code]) for code in codes)
+        route = self._routes.find(integration, pipeline)
+        end = self._ends.find(route, stage) if route[0] >= 0 else route
+        pair = self.sources.find(tenant, source)
+        if end[0] < 0 or pair[0] < 0:
+            return None
+        found = int(self._flows.find(pair, end)[0])
+        return found if found >= 0 else None
+
+    @property
+    def nbytes(self) -> int:
+        """What the numbers take in memory, without the texts."""
+        pairs = (self.sources, self._routes, self._ends, self._flows)
+        return sum(one.nbytes for one in pairs)
 
 
-class _Texts:
+class Texts:
     """Numbers the texts of one tag from 0 on."""
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
+        self._texts: list[str] = []
         self.column = PerDictionary(self._number)
+
+    def __len__(self) -> int:
+        """How many texts."""
+        return len(self._texts)
+
+    def find(self, text: str | None) -> int | None:
+        """The number of a text."""
+        return None if text is None else self.known.get(text)
+
+    def text(self, number: int) -> str:
+        """The text of a number."""
+        return self._texts[number]
 
     def _number(self, texts: list[str]) -> Array:
         known = self.known
-        return np.array([known.setdefault(text, len(known)) for text in texts], np.int64)
-
-
-class _Pairs:
-    """Numbers pairs of numbers below 2^31 from 0 on, in the order they are first seen."""
-
-    def __init__(self) -> None:
-        self._keys: Ints = np.zeros(0, np.int64)
-        """Ascending."""
-        self._numbers: Ints = np.zeros(0, np.int64)
-
-    @property
-    def count(self) -> int:
-        return len(self._keys)
-
-    def number(self, left: Ints, right: Ints) -> Ints:
-        """The number [rows] of each pair; those never seen get the next ones."""
-        keys = (left << 31) | right
-        place, is_known = self._find(keys)
-        if not is_known.all():
-            self._add(keys[~is_known])
-            place, _ = self._find(keys)
-        return self._numbers[place]
-
-    def _find(self, keys: Ints) -> tuple[Ints, Array]:
-        if not len(self._keys):
-            return np.zeros(len(keys), np.int64), np.zeros(len(keys), bool)
-        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        return place, self._keys[place] == keys
-
-    def _add(self, keys: Ints) -> None:
-        fresh, first = np.unique(keys, return_index=True)
-        number = np.empty(len(fresh), np.int64)
-        number[np.argsort(first)] = self.count + np.arange(len(fresh))
-        every = np.concatenate([self._keys, fresh])
-        order = np.argsort(every, kind="stable")
-        self._keys = every[order]
-        self._numbers = np.concatenate([self._numbers, number])[order]
+        numbers = np.array([known.setdefault(text, len(known)) for text in texts], np.int64)
+        if len(known) > len(self._texts):
+            self._texts = list(known)
+        return numbers

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from streamgauge.detect.arrays import Floats
+import numpy as np
+
+from streamgauge.detect.arrays import Floats, Ints
 from streamgauge.detect.levels import Channel, Level, Levels, Names
 from streamgauge.detect.sentences import count_of, named
 from streamgauge.detect.silence_words import DONE, WHAT, evidence, key, key_of, sentence
@@ -20,6 +22,7 @@ from streamgauge.model.flow import PLATFORM, Scope
 from streamgauge.model.words import Kind, Severity, Suspected
 
 _SAME_ONSET_S = 300.0
+_NO_FLOWS: Ints = np.zeros(0, np.int64)
 
 
 class Fold:
@@ -64,7 +67,7 @@ class Fold:
         """A platform or integration of one customer is told as that customer."""
         if self._levels.groups[group].level not in {Level.PLATFORM, Level.INTEGRATION}:
             return False
-        members = self._levels.members.get(group, {})
+        members = self._levels.members.get(group)
         return len(members) == 1 and next(iter(members)) in open_
 
     def _above(self, names: Names) -> Iterable[Names]:
@@ -87,7 +90,7 @@ class Fold:
         group = self._levels.find(Names(Level.TENANT, names.tenant))
         if group is None or self._levels.channel_rows[group, Channel.IN] >= 0:
             return None
-        members = [self._levels.groups[m] for m in self._levels.members.get(group, {})]
+        members = [self._levels.groups[m] for m in self._levels.members.get(group)]
         found = {m.integration for m in members if m.level is Level.TENANT_INTEGRATION}
         return found.pop() if len(found) == 1 else None
 
@@ -179,13 +182,10 @@ class Fold:
         names = self._names(silence)
         if names.level not in {Level.TENANT_INTEGRATION, Level.INTEGRATION, Level.FLOW}:
             return False
-        before = [
-            group
-            for flow in ({*self._levels.flows} if names.tenant else ())
-            if flow.tenant == names.tenant
-            and not flow.integration
-            and (group := self._levels.find(Names(Level.FLOW, *flow))) is not None
-        ]
+        within = Scope(names.tenant, integration="")
+        flows = self._levels.flows_within(within) if names.tenant else _NO_FLOWS
+        groups = self._levels.row_group[self._levels.flow_rows[flows, 0]]
+        before = groups[self._levels.group_level[groups] == Level.FLOW].tolist()
         rows = [row for g in {silence.group, *before} for row in self._levels.rows_of(g)]
         return self._sums.filtered_since(rows, int(silence.since // 3600)) >= max(
             0.5 * silence.expected, 1.0

@@ -18,6 +18,7 @@ from streamgauge.detect.sentences import at_utc, duration, number
 from streamgauge.detect.shape import WEEK
 from streamgauge.detect.silence import SilenceEvidence
 from streamgauge.detect.sums import Sums
+from streamgauge.model.flow import Scope
 
 _FAIR_SHARE = 0.25
 """Of what one interval usually brings: enough to call it back."""
@@ -110,18 +111,18 @@ class Silences:
         row = self._levels.primary(group)
         if self._sums.last_s[row] <= since + 1.0 and group not in self.open:
             self.open[group] = Silence(group, row, since, 0.0, 0.0, self._habit.mean_rate[row])
-            self._is_open[self._groups == group] = True
+            self._is_open[group] = True
 
     def _index(self) -> None:
         """The rows that are judged: each group's primary one."""
-        size = (len(self._levels.groups), self._levels.row_count)
+        size = (self._levels.group_count, self._levels.row_count)
         if size == self._built:
             return
         self._built = size
-        self._groups = np.arange(len(self._levels.groups), dtype=np.int32)
-        rows = [self._levels.primary(group) for group in range(len(self._levels.groups))]
-        self._rows = np.array(rows, np.int32)
-        self._is_open = np.isin(self._groups, list(self.open))
+        self._groups = np.arange(size[0], dtype=np.int32)
+        self._rows = self._levels.primary_rows[: size[0]]
+        self._is_open = np.zeros(size[0], bool)
+        self._is_open[list(self.open)] = True
 
     def _open(self, place: int, nats: float, watermark: float) -> None:
         group, row = int(self._groups[place]), int(self._rows[place])
@@ -158,12 +159,9 @@ class Silences:
         names = self._levels.groups[group]
         if names.level not in {Level.TENANT, Level.PLATFORM}:
             return False
-        below = [
-            self._levels.primary(member)
-            for member in self._levels.members.get(group, ())
-            if self._levels.groups[member].level in {Level.SOURCE, Level.TENANT}
-        ]
-        newest = self._sums.last_s[below].max() if below else -np.inf
+        members = np.array(self._levels.members.get(group), np.int64)
+        members = members[np.isin(self._levels.group_level[members], [Level.SOURCE, Level.TENANT])]
+        newest = self._sums.last_s[self._levels.primary_rows[members]].max(initial=-np.inf)
         return bool(newest > self._sums.last_s[row] + 60.0)
 
     def _follow(self, silence: Silence, watermark: float, now: float, is_blind: bool) -> None:
@@ -199,19 +197,17 @@ class Silences:
     def _start_again_below(self, silence: Silence, watermark: float) -> None:
         """What was quiet because of this level has until now to speak again."""
         scope = self._levels.groups[silence.group].scope
+        flows = self._levels.flows_within(scope)
+        rows = np.unique(self._levels.flow_rows[flows])
         below = [
-            place
-            for place, group in enumerate(self._groups)
-            if group != silence.group
-            and all(
-                wanted is None or wanted == given
-                for wanted, given in zip(scope, self._levels.groups[group].scope, strict=True)
-            )
+            group
+            for group in np.unique(self._levels.row_group[rows[rows > 0]]).tolist()
+            if group != silence.group and _is_below(self._levels.groups[group].scope, scope)
         ]
-        self._evidence.count_from(self._rows[below], watermark)
-        for place in below:
-            if self.open.pop(int(self._groups[place]), None) is not None:
-                self._is_open[place] = False
+        self._evidence.count_from(self._levels.primary_rows[below], watermark)
+        for group in below:
+            if self.open.pop(group, None) is not None:
+                self._is_open[group] = False
 
     def _back(self, silence: Silence, count: float, now: float, is_back: bool) -> str:
         at = silence.resumed_at or now
@@ -223,4 +219,8 @@ class Silences:
     def _end(self, group: int, reason: str) -> None:
         del self.open[group]
         self.ended[group] = reason
-        self._is_open[self._groups == group] = False
+        self._is_open[group] = False
+
+
+def _is_below(scope: Scope, above: Scope) -> bool:
+    return all(wanted in {None, given} for wanted, given in zip(above, scope, strict=True))

@@ -12,6 +12,7 @@ import structlog
 from streamgauge.govern.history import Day, History
 from streamgauge.model.budget import GivenUp
 from streamgauge.model.usage import Level
+from streamgauge.model.whole import replace_whole
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +31,9 @@ def load(path: Path) -> tuple[History, GivenUp]:
 
 def save(path: Path, history: History, given_up: GivenUp) -> None:
     """Replace the file as a whole; a full disk costs nothing else."""
-    new = path.with_suffix(".new")
+    content = json.dumps({"history": asdict(history), "given_up": asdict(given_up)})
     try:
-        new.write_text(json.dumps({"history": asdict(history), "given_up": asdict(given_up)}))
-        new.replace(path)
+        replace_whole(path, content.encode())
     except OSError as error:
         log.warning("what the governor knows cannot be kept", error=str(error))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from streamgauge.model.whole import replace_whole
 from streamgauge.receive.ledger import RefusalLedger
 
 log = structlog.get_logger(__name__)
@@ -36,9 +37,8 @@ class KeptRefusals:
         if self._ledger.change_count == self._saved_count:
             return
         self._saved_count = self._ledger.change_count
-        new = self._path.with_suffix(".new")
+        content = json.dumps(self._ledger.dump())
         try:
-            new.write_text(json.dumps(self._ledger.dump()))
-            new.replace(self._path)
+            replace_whole(self._path, content.encode())
         except OSError as error:
             log.warning("what was refused cannot be kept", error=str(error))

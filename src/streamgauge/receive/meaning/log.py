@@ -12,7 +12,6 @@ See docs/adr/0012-where-counters-stand.md.
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 import zlib
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamgauge.model.errors import StoreError
+from streamgauge.model.whole import UNFINISHED, append_whole, replace_whole
 from streamgauge.receive.meaning.buckets import BUCKET
 from streamgauge.receive.meaning.counters import STANDING
 from streamgauge.receive.meaning.shapes import Shape, packed, unpacked
@@ -80,7 +80,7 @@ class CounterLog:
         """
         with self._disk_errors():
             self._folder.mkdir(parents=True, exist_ok=True)
-            for unfinished in self._folder.glob("*.new"):
+            for unfinished in self._folder.glob(f"*{UNFINISHED}"):
                 unfinished.unlink()
             snapshots = sorted(int(path.stem) for path in self._folder.glob("*.snapshot"))
             newest = snapshots[-1] if snapshots else 0
@@ -100,17 +100,15 @@ class CounterLog:
         number = self._number + 1
         with self._disk_errors():
             path = self._path(number, "snapshot")
-            unfinished = path.with_suffix(".new")
             content = _framed(_packed(None, everything))
-            with unfinished.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                if self._fsync:
-                    os.fsync(stream.fileno())
             log_path = self._path(number, "log")
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
             descriptor = os.open(log_path, flags, 0o640)
-            unfinished.rename(path)
+            try:  # last: from then on what the former log says counts no more
+                replace_whole(path, content, fsync=self._fsync)
+            except OSError:
+                os.close(descriptor)
+                raise
             self.close()
             self._number, self._descriptor = number, descriptor
             self._size_bytes = self._last_bytes = 0
@@ -139,16 +137,7 @@ class CounterLog:
         self._last_bytes = 0
         with self._disk_errors():
             self._cut()
-            is_whole = False
-            try:
-                is_whole = os.write(self._descriptor, content) == len(content)
-                if is_whole and self._fsync:
-                    os.fdatasync(self._descriptor)
-            finally:
-                if not is_whole:
-                    os.ftruncate(self._descriptor, self._size_bytes)
-            if not is_whole:  # a full disk took part of it
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            append_whole(self._descriptor, content, self._size_bytes, fsync=self._fsync)
         self._size_bytes += len(content)
         self._last_bytes = len(content)
 

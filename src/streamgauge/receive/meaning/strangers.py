@@ -15,6 +15,7 @@ import structlog
 
 from streamgauge.model.clock import Clock
 from streamgauge.model.unmapped import Unmapped
+from streamgauge.model.whole import replace_whole
 from streamgauge.receive.meaning.proposals import propose
 from streamgauge.receive.meaning.rules import MapRule, find_rule
 
@@ -109,11 +110,9 @@ class Strangers:
             return
         with self._lock:
             content = json.dumps({name: asdict(one) for name, one in self._names.items()})
-            new = self._path.with_suffix(".new")
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                new.write_text(content)
-                new.replace(self._path)
+                replace_whole(self._path, content.encode())
             except OSError as error:
                 log.warning("metrics that are not understood cannot be kept", error=str(error))
 

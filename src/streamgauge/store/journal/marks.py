@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from streamgauge.model.whole import replace_whole
 from streamgauge.store.journal.records import Frame, Kind, find_frame, frame, read_frames
 
 NAME = "marks"
@@ -69,12 +70,7 @@ class Marks:
         self._size += len(content)
 
     def _begin_anew(self, content: bytes) -> None:
-        unfinished = self._path.with_suffix(".new")
-        with unfinished.open("wb", buffering=0) as stream:
-            stream.write(content)
-            if self._fsync:
-                os.fsync(stream.fileno())
-        unfinished.replace(self._path)
+        replace_whole(self._path, content, fsync=self._fsync)
         self.close()
 
     def _opened(self) -> int:

@@ -8,7 +8,6 @@ that is done a new file follows. A torn tail is a segment that the journal will 
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 import zlib
@@ -21,6 +20,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import structlog
 
+from streamgauge.model.whole import UNFINISHED, append_whole, replace_whole
 from streamgauge.store.journal.files import disk_errors
 from streamgauge.store.levels import FAMILIES, HOUR
 
@@ -70,7 +70,7 @@ class PendingLog:
         """
         with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            for unfinished in self._folder.glob("*.new"):
+            for unfinished in self._folder.glob(f"*{UNFINISHED}"):
                 unfinished.unlink()
             paths = sorted(self._folder.glob("*.pending"))
             for older in paths[:-1]:  # summed: the next one was begun after that
@@ -123,14 +123,8 @@ class PendingLog:
 
     def _begin(self, number: int, summed: Iterable[str]) -> None:
         path = self._path(number)
-        unfinished = path.with_suffix(".new")
         content = _frame(_Kind.SUMMED, "\n".join(summed).encode())
-        with unfinished.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            if self._fsync:
-                os.fsync(stream.fileno())
-        unfinished.rename(path)
+        replace_whole(path, content, fsync=self._fsync)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
         self.close()
         self._number, self._descriptor, self.size_bytes = number, descriptor, len(content)
@@ -138,16 +132,7 @@ class PendingLog:
     def _write(self, kind: _Kind, payload: bytes) -> None:
         content = _frame(kind, payload)
         with disk_errors(self._folder):
-            is_whole = False
-            try:
-                is_whole = os.write(self._descriptor, content) == len(content)
-                if is_whole and self._fsync:
-                    os.fdatasync(self._descriptor)
-            finally:
-                if not is_whole:
-                    os.ftruncate(self._descriptor, self.size_bytes)
-            if not is_whole:  # a full disk took part of it
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            append_whole(self._descriptor, content, self.size_bytes, fsync=self._fsync)
         self.size_bytes += len(content)
 
     def _read(self, path: Path) -> Content:

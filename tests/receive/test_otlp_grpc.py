@@ -22,6 +22,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from streamgauge.model.batch import Parsed
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.errors import ConfigError, Overloaded
+from streamgauge.model.gatherer import GathererState
+from streamgauge.receive.collectors.health import GathererRegistry, Pulse
 from streamgauge.receive.gates import gates_of
 from streamgauge.receive.intake import Intake
 from streamgauge.receive.limits import ReceiveLimits
@@ -44,6 +46,10 @@ def request(*stamps_s: float) -> bytes:
     return made.SerializeToString()
 
 
+def a_pulse() -> Pulse:
+    return GathererRegistry(SimulatedClock(NOW)).add("otlp-grpc", "otlp", "here")
+
+
 @asynccontextmanager
 async def serving(
     sink: Any,
@@ -55,7 +61,8 @@ async def serving(
     limits = limits or ReceiveLimits()
     intake = Intake(sink, gates_of(SimulatedClock(NOW), limits, quotas))
     address = f"127.0.0.1:{free_port()}"
-    listener = OtlpListener(Metering(intake), limits, address, **given)
+    pulse = given.pop("pulse", None) or a_pulse()
+    listener = OtlpListener(Metering(intake), limits, address, pulse, **given)
     stop = stop or asyncio.Event()
     running = asyncio.create_task(listener.run(stop))
     try:
@@ -181,7 +188,8 @@ def test_traces_are_not_implemented() -> None:
     async def go() -> grpc.StatusCode:
         address = f"127.0.0.1:{free_port()}"
         intake = Intake(MemorySink(), gates_of(SimulatedClock(NOW), ReceiveLimits()))
-        listener, stop = OtlpListener(Metering(intake), ReceiveLimits(), address), asyncio.Event()
+        listener = OtlpListener(Metering(intake), ReceiveLimits(), address, a_pulse())
+        stop = asyncio.Event()
         running = asyncio.create_task(listener.run(stop))
         async with grpc.aio.insecure_channel(address) as channel:
             traces = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -229,7 +237,9 @@ def test_calls_without_a_message_do_not_keep_others_out() -> None:
     async def go() -> grpc.aio.AioRpcError:
         address = f"127.0.0.1:{free_port()}"
         intake = Intake(sink, gates_of(SimulatedClock(NOW), ReceiveLimits()))
-        listener = OtlpListener(Metering(intake), ReceiveLimits(), address, read_within_s=0.2)
+        listener = OtlpListener(
+            Metering(intake), ReceiveLimits(), address, a_pulse(), read_within_s=0.2
+        )
         stop = asyncio.Event()
         running = asyncio.create_task(listener.run(stop))
         async with grpc.aio.insecure_channel(address) as channel:
@@ -254,7 +264,10 @@ def test_an_address_in_use_is_told() -> None:
     async def go() -> None:
         address = f"127.0.0.1:{free_port()}"
         intake = Intake(MemorySink(), gates_of(SimulatedClock(NOW), ReceiveLimits()))
-        first, second = (OtlpListener(Metering(intake), ReceiveLimits(), address) for _ in range(2))
+        pulses = a_pulse(), a_pulse()
+        first, second = (
+            OtlpListener(Metering(intake), ReceiveLimits(), address, pulse) for pulse in pulses
+        )
         stop = asyncio.Event()
         running = asyncio.create_task(first.run(stop))
         while not first.port:
@@ -263,5 +276,28 @@ def test_an_address_in_use_is_told() -> None:
             await second.run(stop)
         stop.set()
         await running
+        assert [pulse.health.state for pulse in pulses] == [GathererState.OK, GathererState.FAILING]
+        assert "cannot be listened on" in pulses[1].health.last_error
 
     asyncio.run(go())
+
+
+def test_how_it_is_doing_is_told() -> None:
+    sink, pulse, states = MemorySink(), a_pulse(), []
+
+    async def go() -> None:
+        async with serving(sink, pulse=pulse) as send:
+            await send(request(NOW))
+            states.append(pulse.health.state)
+            sink.failure = Overloaded("the journal is full", 7)
+            with pytest.raises(grpc.aio.AioRpcError):
+                await send(request(NOW - 1))
+            states.append(pulse.health.state)
+            sink.failure = None
+            with pytest.raises(grpc.aio.AioRpcError):
+                await send(b"no message")
+            states.append(pulse.health.state)
+
+    asyncio.run(go())
+    assert states == [GathererState.OK, GathererState.FAILING, GathererState.OK]
+    assert "the journal is full" in pulse.health.last_error

@@ -96,6 +96,16 @@ def test_a_listener_says_what_it_lost(site: Site, kind: str, lost: int, line: st
     assert told["lost_total"] == lost
 
 
+def test_a_listener_whose_senders_are_answered_says_no_more_than_that_it_listens(
+    site: Site,
+) -> None:
+    listener = replace(WELL, name="otlp-grpc", kind="otlp", every_s=None, queues=())
+    site.operations.told_gatherers = [listener]
+    assert "otlp-grpc: otlp at" in text(site)
+    assert "Listens" in text(site)
+    assert "no queue seen" not in text(site)
+
+
 def test_a_single_queue_that_is_dark_is_named(site: Site) -> None:
     part = replace(FAILING, queues=(ORDERS, DARK), last_error="1 of 2 queues cannot be read: …")
     site.operations.told_gatherers = [part]

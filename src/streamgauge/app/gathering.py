@@ -43,7 +43,7 @@ def gatherers(
         *scrapers(configuration, metering, registry),
     ]
     heard: list[Gatherer] = [
-        *otlp_listeners(configuration, metering),
+        *otlp_listeners(configuration, metering, registry),
         *listeners(configuration, metering, registry),
     ]
     return [*(polled if leases is None else [Leasing(leases, polled, registry)]), *heard]

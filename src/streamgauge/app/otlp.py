@@ -9,6 +9,7 @@ from streamgauge.app.auth import is_known
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.server import free_address
 from streamgauge.model.errors import ConfigError
+from streamgauge.receive.collectors.health import GathererRegistry
 from streamgauge.receive.meaning.metering import Metering
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def check_otlp(configuration: Configuration) -> None:
     free_address(server, by="[otlp] grpc")
 
 
-def otlp_listeners(configuration: Configuration, metering: Metering) -> list[OtlpListener]:
+def otlp_listeners(
+    configuration: Configuration, metering: Metering, registry: GathererRegistry
+) -> list[OtlpListener]:
     """The one that is configured, if it is; gRPC is read only then."""
     if configuration.otlp.grpc is None:
         return []
@@ -43,4 +46,5 @@ def otlp_listeners(configuration: Configuration, metering: Metering) -> list[Otl
     tokens = [token.get_secret_value() for token in configuration.auth.tokens]
     limits = wiring.receive_limits(configuration)
     known = (lambda given: is_known(given, tokens)) if tokens else None
-    return [OtlpListener(metering, limits, configuration.otlp.grpc, known)]
+    pulse = registry.add(OtlpListener.name, "otlp", configuration.otlp.grpc)
+    return [OtlpListener(metering, limits, configuration.otlp.grpc, pulse, known)]

@@ -51,8 +51,8 @@ def rows_of(all_health: Sequence[GathererHealth]) -> list[GathererRow]:
 
 
 def _row(health: GathererHealth) -> GathererRow:
-    if health.lost_total is not None:
-        return _listener(health, health.lost_total)
+    if health.every_s is None:
+        return _listener(health)
     seen, unseen = len(health.queues) - len(health.unseen), len(health.unseen)
     names = [queue.queue for queue in (health.unseen or health.queues)]
     parts = [f"{plural(unseen, 'queue')} unknown"] if unseen else []
@@ -69,9 +69,10 @@ def _row(health: GathererHealth) -> GathererRow:
     )
 
 
-def _listener(health: GathererHealth, lost: int) -> GathererRow:
-    is_well = health.state is GathererState.OK
-    seen = f"{plural(lost, _LOST_UNIT.get(health.kind, 'datagram'))} lost since the start"
+def _listener(health: GathererHealth) -> GathererRow:
+    is_well, lost, seen = health.state is GathererState.OK, health.lost_total, ""
+    if lost is not None:
+        seen = f"{plural(lost, _LOST_UNIT.get(health.kind, 'datagram'))} lost since the start"
     return GathererRow(
         health,
         LISTENS if is_well else SIGNS[health.state],

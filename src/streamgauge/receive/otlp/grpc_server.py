@@ -17,13 +17,16 @@ import grpc
 import grpc.aio
 import structlog
 
-from streamgauge.model.errors import ConfigError
+from streamgauge.model.errors import ConfigError, Overloaded, StoreError
+from streamgauge.model.gatherer import Fault
 from streamgauge.receive import metrics
+from streamgauge.receive.collectors.health import Pulse
 from streamgauge.receive.intake import Origin
 from streamgauge.receive.limits import ReceiveLimits
 from streamgauge.receive.meaning.metering import Metering
 from streamgauge.receive.otlp import messages
 from streamgauge.receive.otlp.taking import Code, Failure, failure_of, take
+from streamgauge.receive.quotas import OverQuota
 from streamgauge.receive.workshop import FAILURES, Workshop
 
 log = structlog.get_logger()
@@ -47,6 +50,7 @@ class OtlpListener:
         metering: keeps what comes.
         limits: of bodies.
         address: HOST:PORT.
+        pulse: its health.
         is_known: whether the value of `authorization` may come in; None: everybody may.
         read_within_s: a message that takes longer to arrive is given up, so that it does not keep
             others out.
@@ -59,11 +63,12 @@ class OtlpListener:
         metering: Metering,
         limits: ReceiveLimits,
         address: str,
+        pulse: Pulse,
         is_known: Callable[[str], bool] | None = None,
         read_within_s: float = READ_WITHIN_S,
     ) -> None:
         self._metering, self._limits, self._address = metering, limits, address
-        self._read_within_s = read_within_s
+        self._pulse, self._read_within_s = pulse, read_within_s
         self._is_known, self._workshop = is_known, Workshop(metering.intake, limits)
         room = limits.max_in_flight_bytes // _SHARE // limits.max_body_bytes
         self._readers = asyncio.Semaphore(min(max(room, 2), 16))
@@ -80,8 +85,11 @@ class OtlpListener:
         try:
             self.port = server.add_insecure_port(self._address)
         except RuntimeError as error:
-            raise ConfigError(f"{self._address} cannot be listened on for OTLP/gRPC") from error
+            why = f"{self._address} cannot be listened on for OTLP/gRPC"
+            self._pulse.failed(Fault.REFUSED, why)
+            raise ConfigError(why) from error
         await server.start()
+        self._pulse.succeeded()
         log.info(f"OTLP/gRPC is taken at {self._address}")
         try:
             await stop.wait()
@@ -142,8 +150,17 @@ class OtlpListener:
             success = await self._workshop.in_thread(work)
         except FAILURES as error:
             self._metering.intake.count_failure(error)
+            self._tell(error)
             return failure_of(error), b""
+        self._pulse.succeeded()
         return None, messages.response(success, is_json=False)
+
+    def _tell(self, error: Exception) -> None:
+        """What a sender did wrong, or sent too much of, is no trouble of ours."""
+        if isinstance(error, Overloaded | StoreError) and not isinstance(error, OverQuota):
+            self._pulse.failed(Fault.OURS, f"nothing can be kept for now: {error}")
+        else:
+            self._pulse.succeeded()
 
 
 async def _abort(context: grpc.aio.ServicerContext, failure: Failure) -> None:

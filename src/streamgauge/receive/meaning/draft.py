@@ -9,18 +9,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from streamgauge.receive.influx.stamps import stamps_refused
-from streamgauge.receive.meaning import names
-from streamgauge.receive.meaning.names import Target
 from streamgauge.receive.meaning.reading import Manner
-from streamgauge.receive.meaning.rising import Rising, is_bucket
+from streamgauge.receive.meaning.rising import Rising
 from streamgauge.receive.meaning.samples import Samples, Shaped
-from streamgauge.receive.meaning.shelf import Rows, Shelf
+from streamgauge.receive.meaning.shelf import Kind, Rows, Shelf, counts_of, is_counting
 from streamgauge.receive.meaning.tables import Pointed, points_table, queue_table
-from streamgauge.receive.measured import Form, Histograms, Measured
+from streamgauge.receive.measured import Histograms, Measured
 
 MAX_AHEAD_S = 3600.0
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Kinds = NDArray[np.uint8]
+"""`Kind`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +46,20 @@ class Draft:
     """[n_points] of numbers, then of histograms: whose time stamps are refused."""
     stamps: Ints
     """[n_points]"""
+    kinds: Kinds
+    """[n_points] what becomes of them, for all but their time stamps."""
+    good: Kinds
+    """[n_points] what becomes of them; nothing of those that are late."""
 
     @property
     def counts(self) -> bool:
         """Whether anything in it adds to messages or durations."""
-        target = self.shelf.at["target"]
-        wanted = (*names.RISING, *names.HISTOGRAMS)
-        numbers = np.isin(target[self.numbers.rows], wanted).any()
-        return bool(numbers or np.isin(target[self.histogram_rows], names.HISTOGRAMS).any())
+        return is_counting(counts_of(self.kinds))
 
     def only(self, chosen: Bools) -> Draft:
         """With these of the numbers, and no histograms."""
-        numbers = self.numbers.where(chosen)
         at = np.flatnonzero(chosen)
+        numbers = self.numbers.where(at)
         return replace(
             self,
             numbers=numbers,
@@ -66,24 +67,23 @@ class Draft:
             histogram_rows=self.histogram_rows[:0],
             is_late=self.is_late[at],
             stamps=self.stamps[at],
+            kinds=self.kinds[at],
+            good=self.good[at],
         )
 
     def queue(self) -> Told:
         """States of queues."""
-        target = self.shelf.at["target"][self.numbers.rows]
-        chosen = np.flatnonzero(np.isin(target, list(names.QUEUE_COLUMNS)) & self._numbers_good())
-        rows = self.numbers.rows[chosen]
-        value = self.numbers.value[chosen] * self.shelf.at["factor"][rows]
-        times = self.numbers.time_ns[chosen]
-        return Told(queue_table(self.shelf, self.db, rows, times, target[chosen], value), rows)
+        chosen = self.numbers_of(Kind.QUEUE)
+        rows, target = chosen.rows, self.shelf.at["target"][chosen.rows]
+        value = chosen.value * self.shelf.at["factor"][rows]
+        table = queue_table(self.shelf, self.db, rows, chosen.time_ns, target, value)
+        return Told(table, rows)
 
     def points(self) -> Told:
         """What is kept as it came."""
-        target = self.shelf.at["target"][self.numbers.rows]
-        chosen = np.flatnonzero((target == Target.POINT) & self._numbers_good())
-        rows, times = self.numbers.rows[chosen], self.numbers.time_ns[chosen]
-        value = self.numbers.value[chosen]
-        plain = Pointed(rows, times, value, np.zeros(len(rows), np.int32), ["value"])
+        told = self.numbers_of(Kind.POINT)
+        rows = told.rows
+        plain = Pointed(rows, told.time_ns, told.value, np.zeros(len(rows), np.int32), ["value"])
         table = points_table(self.shelf, self.db, plain)
         shapes = self._shape_points()
         if shapes is None:
@@ -93,7 +93,7 @@ class Draft:
 
     def _shape_points(self) -> Told | None:
         """Histograms of others: count, sum, and what is at most each bound."""
-        at = self._chosen_histograms((Target.POINT,))
+        at = self._histograms_of(Kind.POINT)
         if not len(at):
             return None
         told = self.histograms
@@ -124,50 +124,43 @@ class Draft:
 
     def rise(self, rising: Rising) -> None:
         """Tell what adds to messages and durations."""
-        shelf, rows = self.shelf.at, self.numbers.rows
-        target, form, good = shelf["target"][rows], shelf["form"][rows], self._numbers_good()
-        is_rising = np.isin(target, names.RISING) & good
-        shaped = self._shaped()
-        tellers = rows[is_rising & (target == Target.COUNT)]
-        rising.note_tellers(tellers)
-        is_delta = form == Form.DELTA
-        if (is_rising & is_delta).any():
-            rising.add_deltas(self.numbers.where(is_rising & is_delta))
-        if (is_rising & ~is_delta).any():
-            rising.add_counters(self.numbers.where(is_rising & ~is_delta))
-        rising.add_histograms(shaped)
-        is_single = np.isin(target, names.HISTOGRAMS) & np.isnan(shelf["upper"][rows]) & good
-        if is_single.any():
-            rising.add_durations(self.numbers.where(is_single))
-        buckets = is_bucket(self.shelf, self.numbers.rows) & good
-        if buckets.any():
-            rising.add_buckets(self.numbers.where(buckets))
+        deltas, counters = self.numbers_of(Kind.DELTA), self.numbers_of(Kind.COUNTER)
+        rising.note_tellers(np.concatenate([deltas.rows, counters.rows]))
+        if len(deltas.rows):
+            rising.add_deltas(deltas)
+        if len(counters.rows):
+            rising.add_counters(counters)
+        if len(self.histogram_rows):
+            rising.add_histograms(self._shaped())
+        singles, buckets = self.numbers_of(Kind.DURATION), self.numbers_of(Kind.BUCKET)
+        if len(singles.rows):
+            rising.add_durations(singles)
+        if len(buckets.rows):
+            rising.add_buckets(buckets)
+
+    def numbers_of(self, kind: Kind) -> Samples:
+        """Those of a kind whose time stamps are good."""
+        return self.numbers.where(np.flatnonzero(self.good[: len(self.numbers.rows)] == kind))
 
     def newest(self) -> tuple[int, int, str, float] | None:
         """The newest point that counts by what it rose: row, time, field, value; None: none is."""
-        wanted = (*names.RISING, *names.HISTOGRAMS)
-        target = self.shelf.at["target"][self.numbers.rows]
-        at = np.flatnonzero(np.isin(target, wanted) & self._numbers_good())
+        at = np.flatnonzero(self.good[: len(self.numbers.rows)] >= Kind.COUNTER)
         if len(at):
             place = at[np.argmax(self.numbers.time_ns[at])]
             told = self.numbers
             return int(told.rows[place]), int(told.time_ns[place]), "value", told.value[place]
-        at = self._chosen_histograms(names.HISTOGRAMS)
+        at = self._histograms_of(Kind.DURATION)
         if not len(at):
             return None
         place = at[np.argmax(self.histograms.time_ns[at])]
         time_ns, count = self.histograms.time_ns[place], self.histograms.count[place]
         return int(self.histogram_rows[place]), int(time_ns), "count", count
 
-    def _numbers_good(self) -> Bools:
-        return ~self.is_late[: len(self.numbers.rows)]
-
-    def _chosen_histograms(self, targets: tuple[Target, ...]) -> Ints:
-        is_wanted = np.isin(self.shelf.at["target"][self.histogram_rows], targets)
-        return np.flatnonzero(is_wanted & ~self.is_late[len(self.numbers.rows) :])
+    def _histograms_of(self, kind: Kind) -> Ints:
+        return np.flatnonzero(self.good[len(self.numbers.rows) :] == kind)
 
     def _shaped(self) -> Shaped:
-        chosen = self._chosen_histograms(names.HISTOGRAMS)
+        chosen = self._histograms_of(Kind.DURATION)
         told, sizes = self.histograms, np.diff(self.histograms.cells)
         is_in = np.zeros(len(sizes), bool)
         is_in[chosen] = True
@@ -197,14 +190,21 @@ def draft_of(
     """A body's points with what their series mean."""
     numbers, told = measured.numbers, measured.histograms
     rows = shelf.rows_of(numbers.series, numbers.of, Manner(db, is_line=is_line))
-    shaped = shelf.rows(told.series, Manner(db, is_histogram=True))
-    stamps = np.concatenate([numbers.time_ns, told.time_ns])
+    shaped = shelf.rows_of(told.series, told.of, Manner(db, is_histogram=True))
+    stamps, kinds = numbers.time_ns, shelf.at["kind"][rows]
+    if len(shaped):
+        stamps = np.concatenate([stamps, told.time_ns])
+        kinds = np.concatenate([kinds, shelf.at["kind"][shaped]])
+    is_late = stamps_refused(stamps, received_at_ns, MAX_AHEAD_S)
+    value = numbers.value.astype(np.float64, copy=False)
     return Draft(
         shelf,
         db,
-        Samples(rows, numbers.time_ns, numbers.start_ns, numbers.value.astype(np.float64)),
+        Samples(rows, numbers.time_ns, numbers.start_ns, value),
         told,
-        shaped[told.of],
-        stamps_refused(stamps, received_at_ns, MAX_AHEAD_S),
+        shaped,
+        is_late,
         stamps,
+        kinds,
+        kinds * ~is_late if is_late.any() else kinds,
     )

@@ -107,10 +107,10 @@ class Gathered:
 
     def add_levels(self, level: Leveled) -> None:
         """What classic histograms add."""
-        is_first = np.zeros(len(level.upper), bool)
-        is_first[np.cumsum(level.sizes) - level.sizes] = True
-        lower = np.where(is_first, -np.inf, np.roll(level.upper, 1))
-        by = level.by - np.where(is_first, 0.0, np.roll(level.by, 1))
+        starts = np.cumsum(level.sizes) - level.sizes
+        lower, by = np.empty_like(level.upper), level.by.copy()
+        lower[1:], by[1:] = level.upper[:-1], level.by[1:] - level.by[:-1]
+        lower[starts], by[starts] = -np.inf, level.by[starts]
         full = np.flatnonzero(by > 0)
         of = np.repeat(np.arange(len(level.rows)), level.sizes)[full]
         seconds = middles(lower[full], level.upper[full])
@@ -132,6 +132,8 @@ class Gathered:
     def counted(self) -> Counted:
         """All of it."""
         self.flush()
+        if len(self.parts) == 1:
+            return self.parts[0]
         return Counted(
             np.concatenate([np.zeros(0, np.int32), *(one.rows for one in self.parts)]),
             np.concatenate([np.zeros(0, np.int64), *(one.time_ns for one in self.parts)]),

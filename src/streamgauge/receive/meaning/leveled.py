@@ -15,7 +15,10 @@ from streamgauge.receive.meaning.shelf import Rows, Shelf
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Samples of classic histograms, by histogram, time and bound; arrays are [n_samples]."""
+    """Samples of classic histograms, those of one together, by time and bound.
+
+    Arrays are [n_samples].
+    """
 
     family: Hashes
     time_ns: Ints
@@ -28,22 +31,17 @@ class Buckets:
 
     @staticmethod
     def sorted(shelf: Shelf, samples: Samples) -> Buckets:
-        """In that order."""
-        at = shelf.at[samples.rows]
-        order = np.lexsort((at["upper"], samples.time_ns, at["family"]))
-        family, time_ns = at["family"][order], samples.time_ns[order]
-        is_first = np.ones(len(order), bool)
-        is_first[1:] = (family[1:] != family[:-1]) | (time_ns[1:] != time_ns[:-1])
-        starts = np.flatnonzero(is_first)
-        return Buckets(
-            family,
-            time_ns,
-            at["upper"][order],
-            samples.value[order],
-            samples.rows[order],
-            starts,
-            np.diff(starts, append=len(order)),
-        )
+        """In that order; as they came, where each histogram was told once, bound by bound."""
+        family, upper = shelf.at["family"][samples.rows], shelf.at["upper"][samples.rows]
+        starts = _starts(family, samples.time_ns)
+        is_less = upper[1:] <= upper[:-1]
+        is_less[starts[1:] - 1] = False
+        if is_less.any() or len(set(family[starts].tolist())) < len(starts):
+            order = np.lexsort((upper, samples.time_ns, family))
+            family, upper, samples = family[order], upper[order], samples.where(order)
+            starts = _starts(family, samples.time_ns)
+        sizes = np.append(starts[1:], len(family)) - starts
+        return Buckets(family, samples.time_ns, upper, samples.value, samples.rows, starts, sizes)
 
     def as_groups(self) -> Groups:
         """Without what they are of."""
@@ -77,7 +75,9 @@ class Leveled:
     """[n_histograms]"""
 
     def where(self, chosen: Bools) -> Leveled:
-        """Those of them."""
+        """Those of them; itself, if all are."""
+        if chosen.all():
+            return self
         inside = np.repeat(chosen, self.sizes)
         return Leveled(
             self.rows[chosen],
@@ -88,3 +88,10 @@ class Leveled:
             self.by[inside],
             self.is_wait[chosen],
         )
+
+
+def _starts(family: Hashes, time_ns: Ints) -> Ints:
+    """Where the samples of a histogram and a time begin, as they stand."""
+    is_first = np.ones(len(family), bool)
+    is_first[1:] = (family[1:] != family[:-1]) | (time_ns[1:] != time_ns[:-1])
+    return np.flatnonzero(is_first)

@@ -29,8 +29,17 @@ class Groups:
     """[n_samples] ascending in each group."""
     value: Floats
 
+    @property
+    def is_first(self) -> Bools:
+        """Which samples [n_samples] begin a group."""
+        found = np.zeros(len(self.upper), bool)
+        found[self.starts] = True
+        return found
+
     def where(self, chosen: Bools) -> Groups:
-        """Those of them."""
+        """Those of them; itself, if all are."""
+        if chosen.all():
+            return self
         inside = np.repeat(chosen, self.sizes)
         sizes = self.sizes[chosen]
         starts = np.cumsum(sizes) - sizes
@@ -107,12 +116,12 @@ class Levels:
         by = told.value - self._value[at]
         if len(chosen):
             has_begun = np.minimum.reduceat(by, told.starts) < 0
-            by = np.where(np.repeat(has_begun, told.sizes), told.value, by)
-            step = np.diff(by, prepend=0.0)
-            step[told.starts] = 0.0
-            is_odd = (step < 0) | (self._upper[at] != told.upper)
-            is_fit = ~np.logical_or.reduceat(is_odd, told.starts)
-            if not is_fit.all():
+            if has_begun.any():
+                by = np.where(np.repeat(has_begun, told.sizes), told.value, by)
+            is_odd = self._upper[at] != told.upper
+            is_odd[1:] |= (by[1:] < by[:-1]) & ~told.is_first[1:]
+            if is_odd.any():
+                is_fit = ~np.logical_or.reduceat(is_odd, told.starts)
                 by = by[np.repeat(is_fit, told.sizes)]
                 is_whole[is_whole] = is_fit
                 chosen, told = numbers[is_whole], groups.where(is_whole)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgauge.receive.meaning import names
 from streamgauge.receive.meaning.alike import find_alike
 from streamgauge.receive.meaning.counters import FULL_WITHIN_NS, UNKNOWN
 from streamgauge.receive.meaning.gathered import NOBODY, Gathered
@@ -58,10 +57,10 @@ class Rising:
     # -- who counts ---------------------------------------------------------------------------
 
     def note_tellers(self, rows: Rows) -> None:
-        """Series that count messages are of these rows."""
-        known = self._standing.tellers
-        told = np.unique(self._shelf.at["teller"][rows]).tolist()
-        self.change.tellers = [one for one in told if one not in known]
+        """Series that count messages, or their bytes, are of these rows."""
+        known, at = self._standing.tellers, self._shelf.at
+        told = at["teller"][rows][at["target"][rows] == Target.COUNT].tolist()
+        self.change.tellers = [one for one in sorted(set(told)) if one not in known]
 
     def _is_counted(self, row: int) -> bool:
         return self._is_teller(int(self._shelf.at["teller"][row]))
@@ -71,9 +70,9 @@ class Rising:
 
     def _are_counted(self, rows: Rows) -> Bools:
         """Whether the sender of each row [n] counts messages."""
-        tellers, of = np.unique(self._shelf.at["teller"][rows], return_inverse=True)
-        found: Bools = np.array([self._is_teller(one) for one in tellers.tolist()], bool)[of]
-        return found
+        tellers = self._shelf.at["teller"][rows].tolist()
+        known = {one: self._is_teller(one) for one in set(tellers)}
+        return np.array([known[one] for one in tellers], bool)
 
     # -- counters -----------------------------------------------------------------------------
 
@@ -233,7 +232,8 @@ class Rising:
         is_level, rises = self._follow(told)
         if is_level.any():
             self._add_levels(told, is_level, rises)
-        self._add_loose(told, np.flatnonzero(~is_level))
+        if not is_level.all():
+            self._add_loose(told, np.flatnonzero(~is_level))
 
     def _follow(self, told: Buckets) -> tuple[Bools, Floats]:
         """Which groups move levels on [n_groups], and by how much [n_samples]."""
@@ -250,8 +250,8 @@ class Rising:
             self.change.before.append(before)
             is_level[chosen] = fits
             by[np.repeat(is_level & chosen, told.sizes)] = rises
-            gone = numbers[chosen][~fits]
-            is_on &= ~np.isin(numbers, gone)
+            if not fits.all():
+                is_on &= ~np.isin(numbers, numbers[chosen][~fits])
         return is_level, by
 
     def _add_loose(self, told: Buckets, groups: Ints) -> None:
@@ -262,7 +262,7 @@ class Rising:
             begin = int(told.starts[group])
             key, time_ns = int(told.family[begin]), int(told.time_ns[begin])
             if key not in rows:
-                rows[key] = int(told.rows[begin])
+                rows[key] = int(self._shelf.at["head"][told.rows[begin]])
                 self.change.families[key] = families.kept(key)
                 counted = families.loosen(key)
                 if counted is not None:
@@ -282,7 +282,7 @@ class Rising:
         begin, sizes = told.starts[is_level], told.sizes[is_level]
         inside = np.repeat(is_level, told.sizes)
         self.change.levels = told.as_told(inside)
-        rows = told.rows[begin]
+        rows = self._shelf.at["head"][told.rows[begin]]  # the same one whatever a body begins with
         level = Leveled(
             rows,
             told.time_ns[begin],
@@ -293,8 +293,9 @@ class Rising:
             self._shelf.at["target"][rows] == Target.QUEUE_TIME,
         )
         is_beside = level.is_wait | self._are_counted(rows)
-        self.durations.add_levels(level.where(is_beside))
-        self.messages.add_levels(level.where(~is_beside))
+        for to, chosen in ((self.durations, is_beside), (self.messages, ~is_beside)):
+            if chosen.any():
+                to.add_levels(level.where(chosen))
 
 
 def mixed(identity: Hashes, start_ns: Ints) -> Hashes:
@@ -314,9 +315,3 @@ def _rank(keys: Hashes) -> Ints:
 
 def _is_sound(value: Floats) -> Bools:
     return (value >= 0) & (value <= MAX_COUNT)
-
-
-def is_bucket(shelf: Shelf, rows: Rows) -> Bools:
-    """Which of them are a classic histogram's buckets."""
-    found: Bools = ~np.isnan(shelf.at["upper"][rows])
-    return found & np.isin(shelf.at["target"][rows], names.HISTOGRAMS)

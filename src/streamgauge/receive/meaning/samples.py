@@ -26,7 +26,7 @@ class Samples:
     start_ns: Ints
     value: Floats
 
-    def where(self, chosen: NDArray[np.bool_]) -> Samples:
+    def where(self, chosen: NDArray[np.bool_] | Ints) -> Samples:
         """Those of them."""
         return Samples(
             self.rows[chosen], self.time_ns[chosen], self.start_ns[chosen], self.value[chosen]

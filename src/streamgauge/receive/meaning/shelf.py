@@ -6,8 +6,10 @@ and a body goes on with the shelf it began with. Threads may share it.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
+from enum import IntEnum
 from itertools import repeat
 from weakref import WeakKeyDictionary
 
@@ -20,7 +22,7 @@ from streamgauge.receive.influx.series import MESSAGES_TAGS, QUEUE_TAGS
 from streamgauge.receive.meaning import names
 from streamgauge.receive.meaning.names import Target
 from streamgauge.receive.meaning.reading import Manner, Reading
-from streamgauge.receive.measured import Roster, Series
+from streamgauge.receive.measured import Form, Roster, Series
 from streamgauge.receive.schema import constant_tag, pooled_tag
 
 Rows = NDArray[np.int32]
@@ -33,15 +35,36 @@ POINT_TAGS = ("measurement", "tags")
 
 
 Read = Callable[[Series, Manner], Reading]
+
+
+class Kind(IntEnum):
+    """What becomes of the numbers of a series."""
+
+    NOTHING = 0
+    POINT = 1
+    QUEUE = 2
+    COUNTER = 3
+    """Adds what it rose by."""
+    DELTA = 4
+    """Adds all of it."""
+    BUCKET = 5
+    """Of a classic histogram."""
+    DURATION = 6
+    """One of its own; or a histogram that has its buckets with it."""
+
+
+_COUNTING = (Kind.COUNTER, Kind.DELTA, Kind.BUCKET, Kind.DURATION)
 _DTYPE = np.dtype(
     [
         ("target", "u1"),
+        ("kind", "u1"),
         ("form", "u1"),
         ("factor", "f8"),
         ("identity", "u8"),
         ("teller", "u8"),
         ("upper", "f8"),
         ("family", "u8"),
+        ("head", "i4"),
     ]
 )
 
@@ -63,7 +86,8 @@ class Shelf:
         self._held: list[Series] = []
         """Those whose ids are known: an id is not given again while its object is held."""
         self.at = np.zeros(1024, _DTYPE)
-        """What holds for each row."""
+        """What holds for each row; its head is the first row of the same classic histogram."""
+        self._heads: dict[tuple[int, Target, tuple[str, ...], Kind], int] = {}
         self._codes = np.zeros((_TAG_COUNT, 1024), np.int32)
         self._slots, self._epoch = np.zeros(0, np.int64), -1
         self._lock = threading.Lock()
@@ -102,7 +126,7 @@ class Shelf:
     def _find_or_add(self, one: Series, manner: Manner, by_series: dict[Series, int]) -> int:
         known = by_series.get(one)
         if known is None:
-            known = by_series[one] = self._add(one, self._read(one, manner))
+            known = by_series[one] = self._add(one, self._read(one, manner), manner)
         return known
 
     def rows(self, series: Sequence[Series], manner: Manner) -> Rows:
@@ -129,7 +153,7 @@ class Shelf:
             by_id[id(one)] = known
             found[place] = known
 
-    def _add(self, series: Series, reading: Reading) -> int:
+    def _add(self, series: Series, reading: Reading, manner: Manner) -> int:
         row = len(self._held)
         if row >= len(self.at):
             self.at = np.concatenate([self.at, np.zeros(len(self.at), _DTYPE)])
@@ -137,14 +161,19 @@ class Shelf:
         pools = self._pools[table_of(reading.target)]
         for slot, (pool, word) in enumerate(zip(pools, reading.words, strict=True)):
             self._codes[slot, row] = pool.codes((word,))[0]
+        kind = _kind_of(reading, manner)
+        family = (reading.family, reading.target, reading.words, kind)
+        head = self._heads.setdefault(family, row) if kind is Kind.BUCKET else row
         self.at[row] = (
             reading.target,
+            kind,
             reading.form,
             reading.factor,
             reading.identity,
             reading.teller,
             reading.upper * reading.factor,
             reading.family,
+            head,
         )
         self._held.append(series)
         return row
@@ -181,6 +210,28 @@ class Shelf:
         occurs[codes] = True
         position = np.cumsum(occurs, dtype=np.int32) - 1
         return pooled_tag(position[codes], words.take(pa.array(np.flatnonzero(occurs))))
+
+
+def counts_of(kinds: NDArray[np.uint8]) -> list[int]:
+    """How many of these are of each `Kind`."""
+    found: list[int] = np.bincount(kinds, minlength=len(Kind)).tolist()
+    return found
+
+
+def is_counting(counts: list[int]) -> bool:
+    """Whether any of them adds to messages or durations."""
+    return any(counts[kind] for kind in _COUNTING)
+
+
+def _kind_of(reading: Reading, manner: Manner) -> Kind:
+    if reading.target in names.HISTOGRAMS:
+        is_bucket = not manner.is_histogram and not math.isnan(reading.upper * reading.factor)
+        return Kind.BUCKET if is_bucket else Kind.DURATION
+    if reading.target in names.RISING:
+        return Kind.DELTA if reading.form is Form.DELTA else Kind.COUNTER
+    if reading.target in names.QUEUE_COLUMNS:
+        return Kind.QUEUE
+    return Kind.POINT if reading.target is Target.POINT else Kind.NOTHING
 
 
 def table_of(target: Target) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ from streamgauge.receive.schema import (
     tag_array,
 )
 
+_Kind = TypeVar("_Kind", bound=np.generic)
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -53,19 +55,38 @@ class Pointed:
 
 def messages_table(shelf: Shelf, db: str, counted: Counted) -> pa.Table:
     """MESSAGES_SCHEMA."""
-    size = len(counted.rows)
-    if not size:
-        return NO_MESSAGES
+    return messages_tables(shelf, db, [counted])[0]
+
+
+def messages_tables(shelf: Shelf, db: str, parts: list[Counted]) -> list[pa.Table]:
+    """MESSAGES_SCHEMA for each; they are made at once, as columns cost more than rows."""
+    full = [one for one in parts if len(one.rows)]
+    made = iter(_sliced(shelf, db, full))
+    return [next(made) if len(one.rows) else NO_MESSAGES for one in parts]
+
+
+def _sliced(shelf: Shelf, db: str, parts: list[Counted]) -> list[pa.Table]:
+    if not parts:
+        return []
     columns = [
-        pa.array(counted.time_ns),
-        constant_tag(db, size),
-        *shelf.tags("messages", counted.rows),
-        pa.array(counted.count.astype(np.uint64)),
-        pa.array(counted.bytes.astype(np.uint64)),
-        nullable(counted.latency_s),
-        nullable(counted.queue_s),
+        pa.array(_joined([one.time_ns for one in parts])),
+        constant_tag(db, sum(len(one.rows) for one in parts)),
+        *shelf.tags("messages", _joined([one.rows for one in parts])),
+        pa.array(_joined([one.count for one in parts]).astype(np.uint64)),
+        pa.array(_joined([one.bytes for one in parts]).astype(np.uint64)),
+        nullable(_joined([one.latency_s for one in parts])),
+        nullable(_joined([one.queue_s for one in parts])),
     ]
-    return pa.Table.from_arrays(columns, schema=MESSAGES_SCHEMA)
+    table = pa.Table.from_arrays(columns, schema=MESSAGES_SCHEMA)
+    ends = np.cumsum([len(one.rows) for one in parts]).tolist()
+    return [
+        table.slice(end - len(one.rows), len(one.rows))
+        for one, end in zip(parts, ends, strict=True)
+    ]
+
+
+def _joined(parts: list[NDArray[_Kind]]) -> NDArray[_Kind]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def queue_table(

@@ -17,7 +17,7 @@ from streamgauge.receive.influx.stamps import stamp_reason
 from streamgauge.receive.meaning.draft import MAX_AHEAD_S, Draft, Told
 from streamgauge.receive.meaning.rising import Rising
 from streamgauge.receive.meaning.shelf import Rows
-from streamgauge.receive.meaning.tables import messages_table
+from streamgauge.receive.meaning.tables import messages_tables
 from streamgauge.receive.measured import Series
 from streamgauge.receive.schema import NO_MESSAGES, POINTS_SCHEMA, constant_tag
 
@@ -83,10 +83,10 @@ def _late_line(draft: Draft, place: int) -> RejectedLine:
 def with_risen(base: Understood, draft: Draft, rising: Rising) -> Understood:
     """With what counters and histograms add."""
     messages, durations = rising.messages.counted(), rising.durations.counted()
-    batch = replace(base.parsed.batch, messages=messages_table(draft.shelf, draft.db, messages))
-    if len(durations.rows):
-        table = messages_table(draft.shelf, draft.db, durations)
-        batch = replace(batch, durations=table)
+    told, beside = messages_tables(draft.shelf, draft.db, [messages, durations])
+    batch = replace(base.parsed.batch, messages=told)
+    if beside.num_rows:
+        batch = replace(batch, durations=beside)
     rows = {**base.rows, "messages": messages.rows, "durations": durations.rows}
     if not batch.row_count and not base.parsed.rejected:
         heard = _heard(draft)

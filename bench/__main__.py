@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 
 from bench.client import client_text
 from bench.constants import constants_text
+from bench.fleet.command import fleet_text
+from bench.fleet.command import main as fleet_main
 from bench.fsync import fsync_text
 from bench.hops import hops_text
 from bench.ingest import ROUNDS, ingest_text
@@ -37,6 +40,7 @@ SECTIONS: dict[str, Callable[[Asked], str]] = {
     "underload": lambda _: underload_text(),
     "pages": lambda _: pages_text(),
     "constants": lambda _: constants_text(),
+    "fleet": lambda _: fleet_text(),
 }
 """Each measures and answers with its section of `bench/RESULTS.md`, in this order."""
 
@@ -46,6 +50,9 @@ FULL = {"lines": LINES, "rounds": ROUNDS, "minutes": MINUTES, "days": DAYS}
 
 def main() -> None:
     """Run what was asked for; in its full size it goes into `bench/RESULTS.md`."""
+    if sys.argv[1:2] == ["fleet"] and len(sys.argv) > 2:  # a trial, with settings of its own
+        print(fleet_main(sys.argv[2:]))
+        return
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("what", nargs="?", choices=list(SECTIONS), help="default: all")
     parser.add_argument("--lines", type=int, default=LINES)

@@ -2,8 +2,10 @@
 
 import base64
 
+import grpc
 import httpx
 import pytest
+from google.rpc.status_pb2 import Status
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -54,6 +56,22 @@ async def test_gate(header: str | None, query: str, status: int) -> None:
         answer = await client.get(f"/write{query}", headers=headers)
     assert answer.status_code == status
     assert (status == 200) or "Authorization: Token" in answer.json()["error"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/v1/metrics", "/v1/traces", "/v1/logs"])
+@pytest.mark.parametrize("media", ["application/x-protobuf", "application/json"])
+async def test_who_speaks_otlp_is_refused_in_its_words(path: str, media: str) -> None:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(GATE), base_url="http://t"
+    ) as client:
+        answer = await client.post(path, content=b"", headers={"Content-Type": media})
+    assert (answer.status_code, answer.headers["content-type"]) == (401, media)
+    status = Status.FromString(answer.content) if "protobuf" in media else None
+    told = (status.code, status.message) if status else tuple(answer.json().values())
+    assert told[0] == grpc.StatusCode.UNAUTHENTICATED.value[0]
+    assert "Authorization: Token" in told[1]
+    assert "WWW-Authenticate" in answer.headers
 
 
 @pytest.mark.anyio

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from streamgauge.receive.otlp import endpoint as otlp
 from streamgauge.web.expected import ACTOR
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/ping"})
@@ -19,6 +21,10 @@ OPEN_PATHS = frozenset({"/health", "/ready", "/ping"})
 OWN_KEY_PATHS = frozenset({"/api/v1/backup"})
 """Ask for a key of their own (`app.control`)."""
 
+_NEEDED = (
+    "a token is needed: send `Authorization: Token <one of [auth] tokens>`, "
+    "or Basic with the token as password"
+)
 _SCHEMES = frozenset({"token", "bearer", "geniekey"})
 
 
@@ -41,21 +47,23 @@ class TokenGate:
         if scope["type"] != "http" or scope["path"] in OPEN_PATHS | OWN_KEY_PATHS or who:
             await self._app(scope, receive, send)
             return
-        answer = JSONResponse(
-            {
-                "error": "a token is needed: send `Authorization: Token <one of [auth] tokens>`, "
-                "or Basic with the token as password"
-            },
-            status_code=401,
-            headers={"WWW-Authenticate": 'Basic realm="streamgauge"'},
-        )
-        await answer(scope, receive, send)
+        await _refusal(scope)(scope, receive, send)
 
     def _who(self, scope: Scope) -> str:
         """Which token was presented, for the audit; empty: none of them."""
         given = _credentials(scope)
         known = [_matches([token], given) for token in self._tokens]
         return f"token {known.index(True) + 1}" if any(known) else ""
+
+
+def _refusal(scope: Scope) -> Response:
+    """401, in the words of the protocol that is spoken."""
+    if scope["path"] in otlp.PATHS:
+        answer = otlp.unauthenticated(Request(scope), _NEEDED)
+    else:
+        answer = JSONResponse({"error": _NEEDED}, status_code=401)
+    answer.headers["WWW-Authenticate"] = 'Basic realm="streamgauge"'
+    return answer
 
 
 def is_known(authorization: str, tokens: Iterable[str]) -> bool:

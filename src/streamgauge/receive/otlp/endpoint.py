@@ -23,6 +23,8 @@ from streamgauge.receive.otlp.taking import (
 )
 from streamgauge.receive.workshop import FAILURES, Workshop
 
+PATHS = frozenset({"/v1/metrics", "/v1/traces", "/v1/logs"})
+"""Where OTLP is answered."""
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _PROTOBUFS = frozenset({PROTOBUF, "application/protobuf"})
 
@@ -70,6 +72,12 @@ async def only_metrics(request: Request) -> Response:
     )
     is_json = _media(request) not in _PROTOBUFS
     return _failed(Failure(404, Code.NOT_FOUND, text), is_json=is_json)
+
+
+def unauthenticated(request: Request, text: str) -> Response:
+    """Answer an export without a token, in OTLP's words; it is not to be sent again."""
+    is_json = _media(request) not in _PROTOBUFS
+    return _failed(Failure(401, Code.UNAUTHENTICATED, text), is_json=is_json)
 
 
 def _media(request: Request) -> str:

@@ -14,9 +14,9 @@ from streamgauge.model.words import Suspected
 _GAP_DAYS = (0.7, 4.0)
 """Least, and mean of what is added, between two faults of one customer."""
 _LEAST_NATS = 14.0
+_APART_MINUTES = 90
 _OWN = (Suspected.CUSTOMER,)
 _VENDOR = (Suspected.INTEGRATION,)
-_ALL_CUSTOMERS = "several customers"
 
 WEIGHTS: dict[FaultKind, float] = {
     FaultKind.SILENT_CUSTOMER: 3.0,
@@ -54,10 +54,22 @@ def faults_of(plan: Plan, customers: list[Customer], means: list[Means]) -> Trut
         for customer, mean in zip(customers, means, strict=True)
         for fault in _of_customer(plan, customer, mean, busy)
     ]
-    faults = sorted(wide + own, key=lambda fault: fault.start)
+    faults = sorted(wide + _apart(own), key=lambda fault: fault.start)
     for number, fault in enumerate(faults):
         fault.number = number
     return Truth(faults)
+
+
+def _apart(own: list[Fault]) -> list[Fault]:
+    """Without those that begin beside a like one: two customers of a vendor are its own trouble."""
+    kept: list[Fault] = []
+    newest: dict[tuple[str, int | None, str | None], int] = {}
+    for fault in sorted(own, key=lambda fault: fault.start):
+        like = (fault.kind.kind.value, fault.integration, fault.source)
+        if fault.start - newest.get(like, -_APART_MINUTES) >= _APART_MINUTES:
+            kept.append(fault)
+            newest[like] = fault.start
+    return kept
 
 
 def _is_wanted(plan: Plan, kind: FaultKind) -> bool:
@@ -84,7 +96,13 @@ def _wide_faults(plan: Plan, customers: list[Customer]) -> list[Fault]:
     found = []
     for kind, slot in zip(kinds, slots, strict=True):
         start = int(slot + rng.uniform(0.1, 0.7) * max(room - 120, 60))
-        found.append(_wide_fault(kind, start, rng, popular))
+        fault = _wide_fault(kind, start, rng, popular)
+        fault.per_day = sum(
+            customer.per_day
+            for customer in customers
+            if fault.integration in {None, *customer.integrations}
+        )
+        found.append(fault)
     return found
 
 

@@ -34,6 +34,9 @@ _GRACE_MINUTES = 60
 _LEVEL_GRACE_MINUTES = 360
 """… of a level that is told by the hour, so long."""
 _TICK_MINUTES = 2
+_BRIEF_S = 900.0
+_ALSO = {FaultKind.DOUBLES: Kind.SURGE, FaultKind.SILENT_INGEST: Kind.BLIND}
+"""What may be told in its place: routers through which nothing comes are blind."""
 
 
 @dataclass(slots=True)
@@ -65,14 +68,18 @@ class Judged:
     @property
     def is_attributed(self) -> bool:
         """Whether the incident that people see names who, and whose side it is on."""
-        seen = [one for one in self.incidents if self._tells(one) and not one.is_part]
+        seen = [one for one in self.incidents if self._tells(one) and not _is_brief_part(one)]
         return bool(seen) and _is_named(self.fault, seen[0])
 
     def _tells(self, one: Opened) -> bool:
-        kinds = {self.fault.kind.kind}
-        if self.fault.kind is FaultKind.DOUBLES:
-            kinds.add(Kind.SURGE)
+        kinds = {self.fault.kind.kind, _ALSO.get(self.fault.kind, self.fault.kind.kind)}
         return one.incident.kind in kinds and one.opened <= self.fault.end + _TICK_MINUTES
+
+
+def _is_brief_part(one: Opened) -> bool:
+    """A larger one took its place at once: it is the larger one that people see."""
+    closed = one.incident.closed_at
+    return one.is_part and closed is not None and closed - one.first.opened_at < _BRIEF_S
 
 
 @dataclass(slots=True)
@@ -131,7 +138,8 @@ def _explains(fault: Fault, one: Opened, by_name: dict[str, Customer]) -> bool:
     )  # fmt: skip
     if not fault.start - 1 <= one.opened <= fault.end + grace:
         return False
-    if one.incident.kind not in _EXPLAINS[fault.kind.kind]:
+    kind = one.incident.kind
+    if kind not in _EXPLAINS[fault.kind.kind] and kind is not _ALSO.get(fault.kind):
         return False
     incident = one.first
     if fault.customer is None:

@@ -42,7 +42,9 @@ class Telemetry:
         rng = self._plan.random(7, customer.number)
         delay = np.zeros(self._plan.minutes, np.int32)
         if customer.noise.late_share:
-            late = rng.random(self._plan.minutes) < customer.noise.late_share
+            # Never two in a row: nobody can tell that from a silence of two minutes.
+            late = rng.random(self._plan.minutes) < 2.0 * customer.noise.late_share
+            late[1::2] = False
             delay[late] = rng.integers(1, 31, int(late.sum()))
         for one in series:
             code = np.full(len(one.minutes), len(self._tags), np.int32)

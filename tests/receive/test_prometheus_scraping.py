@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from streamgauge.model.batch import ENDED
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.errors import Overloaded
 from streamgauge.model.gatherer import Fault, GathererState
@@ -190,6 +191,32 @@ def test_a_takeover_waits_for_the_first_scrape_that_goes_well() -> None:
         return bench.sink.message_count
 
     assert asyncio.run(go()) == 3
+
+
+def test_a_queue_that_is_not_shown_any_more_has_ended_and_a_counter_goes_on() -> None:
+    texts = [
+        'messages_total 5\nqueue_backlog{queue="a"} 3\nqueue_backlog{queue="b"} 4\n',
+        'queue_backlog{queue="a"} 3\n',
+        "",
+        'messages_total 9\nqueue_backlog{queue="a"} 2\n',
+    ]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        text = texts.pop(0)
+        await shows(text, "200 OK" if text else "500 Oh")(reader, writer)
+
+    bench = scraped(Bench(answer), times=4)
+    told = [
+        [(row["queue"], row["backlog"]) for row in body.batch.queue.to_pylist()]
+        for body in bench.sink.bodies
+    ]
+    assert told == [
+        [("a", 3.0), ("b", 4.0)],
+        [("a", 3.0), ("b", ENDED)],
+        [("a", ENDED)],
+        [("a", 2.0)],
+    ]
+    assert bench.sink.message_count == 4, "what a counter stood at is remembered"
 
 
 def test_a_target_that_is_down_reports_nothing() -> None:

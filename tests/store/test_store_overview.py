@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from tests.store.lines import NOW, Row, body
 
+from streamgauge.model.batch import ENDED
 from streamgauge.model.views import Filters, Overview
 from streamgauge.store import Store
 
@@ -198,6 +199,28 @@ def test_the_later_acknowledged_value_of_one_time_stamp_wins_field_by_field(stor
     for high in (3600, 30):
         found = overview_of(store, high=high).queue
         assert (found.backlog, found.oldest_age_s) == (2.0, 3.0)
+
+
+def test_a_queue_that_has_ended_is_unknown_until_it_comes_again(store: Store) -> None:
+    told: list[Row] = [
+        {"queue": "gone", "backlog": 5.0, "oldest_age_s": 9.0, "in_total": 3.0},
+        {"queue": "gone", "at": NOW + 90, "backlog": ENDED, "oldest_age_s": ENDED},
+        {"queue": "there", "at": NOW + 30, "backlog": 7.0},
+    ]
+    found = overview_of(stored(store, queue=tuple(told))).queue
+    assert (found.backlog, found.oldest_age_s) == (7.0, None)
+    assert overview_of(store, high=60).queue.backlog == 12.0, "until then it was known"
+    series = store.timeseries("backlog", NOW, NOW + 180, 60, ["queue"], ALL).series
+    assert {one.labels["queue"]: list(one.values) for one in series} == {
+        "gone": [5.0, None, None],
+        "there": [7.0, None, None],
+    }
+    delta = store.take()
+    assert delta is not None
+    backlogs = {(r["queue"], r["minute"] % 60): r["backlog"] for r in delta.queues.to_pylist()}
+    assert backlogs == {("gone", 0): 5.0, ("gone", 1): None, ("there", 0): 7.0}
+    stored(store, queue=({"queue": "gone", "at": NOW + 150, "backlog": 1.0},))
+    assert overview_of(store).queue.backlog == 8.0
 
 
 def test_a_late_queue_line_does_not_replace_a_newer_one(store: Store) -> None:

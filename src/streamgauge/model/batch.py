@@ -7,6 +7,7 @@ Instants are int64 nanoseconds since the epoch, UTC.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -52,6 +53,8 @@ QUEUE_COLUMNS: dict[str, str] = {
 }
 """Measurement `queue`: one row a line. The last acknowledged value for a series, field and time
 stamp wins."""
+ENDED = -math.inf
+"""Stands in `queue` where a sender says that a state goes no further: it is unknown from then on."""
 
 POINTS_COLUMNS: dict[str, str] = {
     "time_ns": "int64",

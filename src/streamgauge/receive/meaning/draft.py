@@ -8,15 +8,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from streamgauge.model.batch import ENDED
 from streamgauge.receive.influx.stamps import stamps_refused
+from streamgauge.receive.meaning.names import Target
 from streamgauge.receive.meaning.reading import Manner
 from streamgauge.receive.meaning.rising import Rising
 from streamgauge.receive.meaning.samples import Samples, Shaped
 from streamgauge.receive.meaning.shelf import Kind, Rows, Shelf, counts_of, is_counting
 from streamgauge.receive.meaning.tables import Pointed, points_table, queue_table
-from streamgauge.receive.measured import Histograms, Measured
+from streamgauge.receive.measured import Histograms, Measured, Numbers
 
 MAX_AHEAD_S = 3600.0
+_STATES = (Target.BACKLOG, Target.OLDEST_AGE, Target.CONSUMERS, Target.IN_FLIGHT)
+"""What a queue is in; the other two of its numbers are counters."""
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Kinds = NDArray[np.uint8]
@@ -50,11 +54,18 @@ class Draft:
     """[n_points] what becomes of them, for all but their time stamps."""
     good: Kinds
     """[n_points] what becomes of them; nothing of those that are late."""
+    ended: Samples | None = None
+    """States of queues that go no further, each with `ENDED` as its value."""
 
     @property
     def counts(self) -> bool:
         """Whether anything in it adds to messages or durations."""
         return is_counting(counts_of(self.kinds))
+
+    @property
+    def ended_count(self) -> int:
+        """States of queues that go no further."""
+        return 0 if self.ended is None else len(self.ended.rows)
 
     def only(self, chosen: Bools) -> Draft:
         """With these of the numbers, and no histograms."""
@@ -74,6 +85,8 @@ class Draft:
     def queue(self) -> Told:
         """States of queues."""
         chosen = self.numbers_of(Kind.QUEUE)
+        if self.ended is not None:
+            chosen = chosen.and_then(self.ended)
         rows, target = chosen.rows, self.shelf.at["target"][chosen.rows]
         value = chosen.value * self.shelf.at["factor"][rows]
         table = queue_table(self.shelf, self.db, rows, chosen.time_ns, target, value)
@@ -207,4 +220,16 @@ def draft_of(
         stamps,
         kinds,
         kinds * ~is_late if is_late.any() else kinds,
+        _ended(numbers, shelf, db, received_at_ns) if len(numbers.ended) else None,
     )
+
+
+def _ended(numbers: Numbers, shelf: Shelf, db: str, received_at_ns: int) -> Samples | None:
+    """Counters that end stand where they stood: should they come again, they go on from there."""
+    rows = shelf.rows_of(numbers.series, numbers.ended, Manner(db))
+    is_state = np.isin(shelf.at["target"][rows], _STATES)
+    is_state &= ~stamps_refused(numbers.ended_ns, received_at_ns, MAX_AHEAD_S)
+    rows, time_ns = rows[is_state], numbers.ended_ns[is_state]
+    if not len(rows):
+        return None
+    return Samples(rows, time_ns, np.zeros(len(rows), np.int64), np.full(len(rows), ENDED))

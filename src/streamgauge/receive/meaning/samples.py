@@ -32,6 +32,15 @@ class Samples:
             self.rows[chosen], self.time_ns[chosen], self.start_ns[chosen], self.value[chosen]
         )
 
+    def and_then(self, others: Samples) -> Samples:
+        """With others behind them."""
+        return Samples(
+            np.concatenate([self.rows, others.rows]),
+            np.concatenate([self.time_ns, others.time_ns]),
+            np.concatenate([self.start_ns, others.start_ns]),
+            np.concatenate([self.value, others.value]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Shaped:

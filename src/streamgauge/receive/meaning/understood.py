@@ -63,7 +63,7 @@ def plainly(draft: Draft, refused: Refused) -> Understood:
     queue, points = draft.queue(), draft.points()
     parsed = Parsed(
         Batch(NO_MESSAGES, queue.table, points.table),
-        line_count=len(draft.is_late) + refused.count,
+        line_count=len(draft.is_late) + draft.ended_count + refused.count,
         rejected_count=len(late) + refused.count,
         rejected=lines,
         rejected_by={key: count for key, count in by.items() if count},

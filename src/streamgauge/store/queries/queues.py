@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - callers' values are bound by the engine; the text holds only our own.
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from streamgauge.model.views import Filters, Percentiles, QueueFigures
@@ -86,13 +87,14 @@ def _rate(row: Last, name: str) -> float | None:
     """Growth a second between the first and the last value; None: there are not two of them."""
     first, last = row[f"{name}_first"], row[f"{name}_end"]
     seconds = (last["1"] - first["1"]) / NS_A_SECOND
-    if not _is_told(last) or seconds <= 0:
+    if not _is_told(first) or not _is_told(last) or seconds <= 0:
         return None
     return float((_value(last) - _value(first)) / seconds)
 
 
 def _is_told(last: Last) -> bool:
-    return bool(last["1"] >= 0)
+    """Whether there is a value, and its sender has not said since that it goes no further."""
+    return bool(last["1"] >= 0) and math.isfinite(last["3"])
 
 
 def _value(last: Last) -> float:

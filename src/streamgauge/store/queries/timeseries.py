@@ -63,6 +63,11 @@ def _percentile(place: int, name: str, condition: str) -> Metric:
     )
 
 
+def _is_told(last: str) -> str:
+    """Whether a queue's last value is there, and has not ended (`model.batch.ENDED`)."""
+    return f"{last}.1 >= 0 AND isFinite({last}.3)"
+
+
 def _extreme(name: str, none: str) -> str:
     found = f"{name}If(latency_{name}, ends AND latency_{name} != {none})"
     return f"if(countIf(ends AND latency_{name} != {none}) = 0, NULL, toFloat64({found}))"
@@ -88,10 +93,11 @@ METRICS: Mapping[str, Metric] = {
     "wait_p90": _percentile(2, "queue", "1"),
     "wait_p99": _percentile(3, "queue", "1"),
     "backlog": Metric(
-        "if(countIf(backlog.1 >= 0) = 0, NULL, sumIf(backlog.3, backlog.1 >= 0))", field="backlog"
+        f"if(countIf({_is_told('backlog')}) = 0, NULL, sumIf(backlog.3, {_is_told('backlog')}))",
+        field="backlog",
     ),
     "oldest_age": Metric(
-        "if(countIf(age.1 >= 0) = 0, NULL, maxIf(age.3, age.1 >= 0))", field="age"
+        f"if(countIf({_is_told('age')}) = 0, NULL, maxIf(age.3, {_is_told('age')}))", field="age"
     ),
 }
 
@@ -211,7 +217,7 @@ def _sql(asked: Mapping[str, Metric], rows: str, names: Sequence[str]) -> str:
 
 def _queues_told(asked: Mapping[str, Metric], rows: str) -> str:
     """The last values of each step and queue, where one of them was told."""
-    told = " OR ".join(f"{what.field}.1 >= 0" for what in asked.values())
+    told = " OR ".join(f"({_is_told(what.field)})" for what in asked.values())
     return (
         "(SELECT step, queue, tenant, integration, pipeline, max(backlog_last) AS backlog, "
         f"max(oldest_age_s_last) AS age FROM {rows} "

@@ -1,4 +1,8 @@
-"""Sums a segment's `queue` rows by queue and minute: last values, and the backlog's extremes."""
+"""Sums a segment's `queue` rows by queue and minute: last values, and the backlog's extremes.
+
+A state that has ended (`model.batch.ENDED`) is a last value, so that it outdoes older ones; whoever
+reads takes it for unknown.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +62,7 @@ def _last_values(
 def _extremes(
     values: NDArray[np.float64], key: Ints, order: Ints, keys: Ints
 ) -> dict[str, pa.Array]:
-    told = order[~np.isnan(values[order])]
+    told = order[np.isfinite(values[order])]
     low, high = np.full(len(keys), np.nan), np.full(len(keys), np.nan)
     if len(told):
         ends = _run_ends(key[told])
@@ -78,7 +82,8 @@ def queue_delta_rows(rollup: pa.Table) -> pa.Table:
     for name in LAST_FIELDS:
         last = rollup.column(f"{name}_last").combine_chunks()
         values = last.field("3").to_numpy(zero_copy_only=False).copy()
-        values[last.field("1").to_numpy(zero_copy_only=False) < 0] = np.nan
+        is_told = last.field("1").to_numpy(zero_copy_only=False) >= 0
+        values[~(is_told & np.isfinite(values))] = np.nan
         made[name] = pa.array(values, from_pandas=True)
     made["last_ns"] = rollup.column("last_ns")
     return pa.table(made).select(columns.QUEUES.names).cast(columns.QUEUES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 from streamgauge.receive.influx.keys import canonical
@@ -13,6 +14,10 @@ from streamgauge.receive.meaning import names
 from streamgauge.receive.meaning.names import Known, Target
 from streamgauge.receive.meaning.rules import MapRule, find_rule
 from streamgauge.receive.measured import Form, Series
+
+_FEW, _MANY = 64, 4096
+"""What is remembered of series before: the buckets of a histogram come one after the other, senders
+by turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def read_series(series: Series, rules: Sequence[MapRule], manner: Manner) -> Rea
         words, sender = _queue_words(_Labels(labels), known), ""
     else:
         labels.pop("le" if not math.isnan(upper) else "", None)
-        words, sender = _messages_words(_Labels(labels), known, stage)
+        words, sender = _messages_words(tuple(labels.items()), known, stage)
     counted_as = (known.counted_as if known else "") or stage
     factor = names.factor_of(target, series.unit or unit)
     return Reading(
@@ -108,9 +113,9 @@ def read_series(series: Series, rules: Sequence[MapRule], manner: Manner) -> Rea
         words=words,
         factor=factor if rule is None or rule.scale is None else rule.scale,
         identity=hash64(manner.db, series.name, *_parts(series)),
-        teller=hash64(manner.db, sender, counted_as),
+        teller=_teller(manner.db, sender, counted_as),
         upper=upper,
-        family=hash64("family", manner.db, series.name, *_parts(series, "le")),
+        family=_family(manner.db, series.name, tuple(_parts(series, "le"))),
         is_strange=target is Target.POINT
         and known is None
         and rule is None
@@ -123,6 +128,16 @@ def hash64(*parts: str) -> int:
     """64 bits of some texts, the same in every process."""
     text = "\0".join(parts).encode(errors="surrogatepass")
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
+
+
+@lru_cache(_MANY)
+def _teller(db: str, sender: str, counted_as: str) -> int:
+    return hash64(db, sender, counted_as)
+
+
+@lru_cache(_FEW)
+def _family(db: str, name: str, parts: tuple[str, ...]) -> int:
+    return hash64("family", db, name, *parts)
 
 
 def _parts(series: Series, but: str = "") -> list[str]:
@@ -195,10 +210,12 @@ def _point_words(series: Series, labels: dict[str, str]) -> tuple[str, ...]:
     return series.name, canonical(sorted(labels.items()), is_plain=False)
 
 
+@lru_cache(_FEW)
 def _messages_words(
-    labels: _Labels, known: Known | None, stage: str
+    told: tuple[tuple[str, str], ...], known: Known | None, stage: str
 ) -> tuple[tuple[str, ...], str]:
     """Values of MESSAGES_TAGS, and who sends it."""
+    labels = _Labels(dict(told))
     found = {name: labels.pop(name) for name in MESSAGES_TAGS[:7]}
     if known and known.is_convention:
         _add_conventions(labels, found)

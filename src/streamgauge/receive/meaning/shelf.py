@@ -87,7 +87,7 @@ class Shelf:
         """Those whose ids are known: an id is not given again while its object is held."""
         self.at = np.zeros(1024, _DTYPE)
         """What holds for each row; its head is the first row of the same classic histogram."""
-        self._heads: dict[tuple[int, Target, tuple[str, ...], Kind], int] = {}
+        self._heads: dict[tuple[int, Target, tuple[str, ...]], int] = {}
         self._codes = np.zeros((_TAG_COUNT, 1024), np.int32)
         self._slots, self._epoch = np.zeros(0, np.int64), -1
         self._lock = threading.Lock()
@@ -158,12 +158,16 @@ class Shelf:
         if row >= len(self.at):
             self.at = np.concatenate([self.at, np.zeros(len(self.at), _DTYPE)])
             self._codes = np.pad(self._codes, ((0, 0), (0, self._codes.shape[1])))
-        pools = self._pools[table_of(reading.target)]
-        for slot, (pool, word) in enumerate(zip(pools, reading.words, strict=True)):
-            self._codes[slot, row] = pool.codes((word,))[0]
-        kind = _kind_of(reading, manner)
-        family = (reading.family, reading.target, reading.words, kind)
-        head = self._heads.setdefault(family, row) if kind is Kind.BUCKET else row
+        kind, head = _kind_of(reading, manner), row
+        if kind is Kind.BUCKET:
+            family = (reading.family, reading.target, reading.words)
+            head = self._heads.setdefault(family, row)
+        if head == row:
+            pools = self._pools[table_of(reading.target)]
+            codes = [pool.codes((w,))[0] for pool, w in zip(pools, reading.words, strict=True)]
+            self._codes[: len(codes), row] = codes
+        else:
+            self._codes[:, row] = self._codes[:, head]
         self.at[row] = (
             reading.target,
             kind,

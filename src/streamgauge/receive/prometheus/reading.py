@@ -290,10 +290,18 @@ def _text(raw: bytes) -> str:
 
 
 def _spelled(labels: list[bytes]) -> bytes:
-    return b"".join([_LABEL + _varint(len(label)) + label for label in labels])
+    return b"".join([piece for label in labels for piece in (_label_head(len(label)), label)])
+
+
+def _label_head(length: int) -> bytes:
+    """What stands before a label of so many bytes."""
+    return _SHORT[length] if length < len(_SHORT) else _LABEL + _varint(length)
 
 
 def _varint(number: int) -> bytes:
     if number < 0x80:
         return bytes((number,))
     return bytes((number & 0x7F | 0x80,)) + _varint(number >> 7)
+
+
+_SHORT = [_LABEL + _varint(length) for length in range(1024)]

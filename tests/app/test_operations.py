@@ -5,14 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamgauge.app.operations import OwnOperations
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.views import Lag
+from streamgauge.receive.intake import Origin
 from streamgauge.receive.ledger import RefusalLedger
+from streamgauge.receive.meaning.metering import Metering
+from streamgauge.receive.measured import Form, Measured, Numbers, Series
 from streamgauge.state.state import State
+from streamgauge.testing.receiving import MemorySink, workshop_of
 
+NOW = 1_800_000_000.0
 NOTHING_REFUSED = RefusalLedger(SimulatedClock())
 
 
@@ -36,9 +42,9 @@ class FixedWatch:
     unwatched_flow_count = 0
 
 
-def told(state: State) -> dict[tuple[str, str], float]:
+def told(state: State, **more: Any) -> dict[tuple[str, str], float]:
     operations = OwnOperations(
-        cast(Any, FixedStore()), cast(Any, FixedWatch()), state, NOTHING_REFUSED
+        cast(Any, FixedStore()), cast(Any, FixedWatch()), state, NOTHING_REFUSED, **more
     )
     return {
         (sample.name, sample.labels.get("state", "")): sample.value
@@ -63,4 +69,27 @@ def test_a_state_database_that_refuses_leaves_the_rest_told(tmp_path: Path) -> N
     metrics = told(state)
     assert ("streamgauge_notifications", "pending") not in metrics
     assert metrics[("streamgauge_lag_lines", "")] == 7
+    state.close()
+
+
+def test_what_receiving_remembers_is_told(tmp_path: Path) -> None:
+    state = State(f"sqlite:///{tmp_path}/state.sqlite3", SimulatedClock(0.0))
+    state.open()
+    metering = Metering(workshop_of(MemorySink(), SimulatedClock(NOW)).intake)
+    series = [
+        Series("messages_total", (("tenant", tenant),), Form.CUMULATIVE) for tenant in ("a", "b")
+    ]
+    strange = [Series("jobs_failed", (("worker", worker),)) for worker in "xyz"]
+    numbers = Numbers(
+        [*series, *strange],
+        np.arange(5, dtype=np.int32),
+        np.full(5, int(NOW * 1e9)),
+        np.zeros(5, np.int64),
+        np.ones(5),
+    )
+    metering.take(Origin("/v1/metrics"), b"x", Measured(numbers), db="d")
+    metrics = told(state, remembered=metering.remembered)
+    names = ("counters", "histograms", "unmapped_names", "unmapped_series")
+    assert [metrics[(f"streamgauge_receive_{name}", "")] for name in names] == [2, 0, 1, 3]
+    assert ("streamgauge_receive_counters", "") not in told(state), "of who does not receive"
     state.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from prometheus_client import GC_COLLECTOR, CollectorRegistry, generate_latest
@@ -27,8 +27,11 @@ from streamgauge.web.ports import Expectation
 class SelfCollector:
     """Our parts' numbers, read when `/metrics` is asked."""
 
-    def __init__(self, store: Store, watch: Watch, state: State) -> None:
+    def __init__(
+        self, store: Store, watch: Watch, state: State, remembered: Callable[[], Mapping[str, int]]
+    ) -> None:
         self._store, self._watch, self._state = store, watch, state
+        self._remembered = remembered
 
     def collect(self) -> Iterator[Metric]:
         """Gauges and counters, `_total` in the name of every counter."""
@@ -37,6 +40,7 @@ class SelfCollector:
             lag = self._store.lag()
             values["streamgauge_lag_lines"] = lag.lines
             values["streamgauge_lag_seconds"] = lag.seconds
+        values |= {f"streamgauge_receive_{name}": n for name, n in self._remembered().items()}
         values["streamgauge_detect_turns_total"] = self._watch.turns_total
         values["streamgauge_detect_turns_failed_total"] = self._watch.failed_total
         values["streamgauge_detect_turn_seconds"] = self._watch.last_turn_s
@@ -77,12 +81,13 @@ class OwnOperations:
         budget: Callable[[], Budget | None] = lambda: None,
         gatherers: Callable[[], list[GathererHealth]] = list,
         unmapped: Callable[[], list[Unmapped]] = list,
+        remembered: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._store, self._watch, self._ledger = store, watch, ledger
         self._not_open, self._budget, self._gatherers = not_open, budget, gatherers
         self._unmapped = unmapped
         self._registry = CollectorRegistry()
-        self._registry.register(SelfCollector(store, watch, state))
+        self._registry.register(SelfCollector(store, watch, state, remembered))
         self._registry.register(BudgetCollector(budget))
         self._registry.register(GathererCollector(gatherers))
         ProcessCollector(registry=self._registry)

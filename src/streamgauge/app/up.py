@@ -297,6 +297,7 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
         parts.governor.budget,
         parts.registry.all,
         parts.metering.strangers.list_unmapped,
+        parts.metering.remembered if parts.roles.receives else dict,
     )
     receiving = elsewhere_routes()
     if parts.roles.receives:

@@ -54,7 +54,7 @@ QUEUE_COLUMNS: dict[str, str] = {
 """Measurement `queue`: one row a line. The last acknowledged value for a series, field and time
 stamp wins."""
 ENDED = -math.inf
-"""Stands in `queue` where a sender says that a state goes no further: it is unknown from then on."""
+"""Stands in `queue` where a sender says that a state goes no further: unknown from then on."""
 
 POINTS_COLUMNS: dict[str, str] = {
     "time_ns": "int64",

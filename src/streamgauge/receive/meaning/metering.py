@@ -88,6 +88,17 @@ class Metering:
                 self.strangers.save()
             self._standing.close()
 
+    def remembered(self) -> dict[str, int]:
+        """How much is remembered from body to body, by the name of its gauge."""
+        standing = self._standing
+        names, series = self.strangers.counts
+        return {
+            "counters": len(standing.counters),
+            "histograms": len(standing.shapes) + len(standing.families),
+            "unmapped_names": names,
+            "unmapped_series": series,
+        }
+
     def take(
         self,
         origin: Origin,

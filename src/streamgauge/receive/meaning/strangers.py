@@ -68,6 +68,12 @@ class Strangers:
         if is_new:
             self.save()
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Names, and series of them that were met since they were first seen."""
+        with self._lock:
+            return len(self._names), sum(one.series_count for one in self._names.values())
+
     def list_unmapped(self) -> list[Unmapped]:
         """Those seen last first."""
         with self._lock:

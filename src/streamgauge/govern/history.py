@@ -6,6 +6,7 @@ So the forecast rests on intake, not on size.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -68,11 +69,11 @@ def observed(history: History, usage: StoreUsage, series: float | None) -> Histo
 
 def growth(before: Mapping[str, int], usage: StoreUsage) -> dict[Level, float]:
     """Bytes by which the newest partitions grew; those that were dropped count for nothing."""
-    found: dict[Level, float] = {}
+    found: dict[Level, float] = dict.fromkeys(TIMED, 0.0)
     for part in usage.partitions:
         if part.level in TIMED and (part.to_s is None or part.to_s > usage.at - BACKFILL_S):
             grown = part.size_bytes - before.get(_key(part), 0)
-            found[part.level] = found.get(part.level, 0.0) + grown
+            found[part.level] += grown
     return found
 
 
@@ -107,7 +108,9 @@ def series_by_day(history: History) -> NDArray[np.float64]:
 
 
 def _a_day(day: Day, level: Level) -> float:
-    return max(day.intake_bytes.get(level, 0.0), 0.0) * DAY_S / min(day.covered_s, DAY_S)
+    """NaN: of the level nothing is known on that day, as no partition of it was whole."""
+    grown = day.intake_bytes.get(level)
+    return math.nan if grown is None else max(grown, 0.0) * DAY_S / min(day.covered_s, DAY_S)
 
 
 def _with(

@@ -126,6 +126,19 @@ def test_nothing_scrolls_sideways_on_a_phone(chromium: Browser, address: str, pa
         assert max(page.evaluate(frames), default=0) <= 0
 
 
+@pytest.mark.parametrize("width", [320, 390, 640, 700, 860, 900])
+def test_every_tab_is_in_sight_at_any_width(chromium: Browser, address: str, width: int) -> None:
+    with Look(chromium, address, viewport={"width": width, "height": 740}) as look:
+        page = look.open("/expectations")
+        ends = "all => all.map(a => a.getBoundingClientRect().right)"
+        rights = page.eval_on_selector_all(".top nav a", ends)
+        assert len(rights) == 8
+        assert max(rights) <= width
+        fits = "all => all.every(a => a.scrollWidth <= a.clientWidth)"
+        assert page.eval_on_selector_all(".top nav a, .top nav", fits)
+        assert page.text_content(".top nav a[aria-current]") == "Customers"
+
+
 def test_long_names_scroll_nothing_sideways(chromium: Browser) -> None:
     name = "a-customer-with-a-name-that-goes-on-" * 6
     with (

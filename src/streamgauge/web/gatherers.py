@@ -58,7 +58,7 @@ def _row(health: GathererHealth) -> GathererRow:
     parts = [f"{plural(unseen, 'queue')} unknown"] if unseen else []
     parts += [f"{plural(seen, 'queue')} seen"] if seen else []
     if not parts and health.kind not in WITHOUT_QUEUES:
-        parts = ["no queue seen"]
+        parts = ["has not looked yet"] if health.last_success_at is None else ["no queue seen"]
     return GathererRow(
         health=health,
         sign=PARTLY if seen and unseen else SIGNS[health.state],
@@ -97,7 +97,7 @@ def verdict_of(all_health: Sequence[GathererHealth]) -> Verdict:
         return Verdict(words.HEALTH[Health.UNKNOWN], "No collector is configured here.")
     if any(one.state is GathererState.UNKNOWN for one in all_health):
         return Verdict(words.HEALTH[Health.UNKNOWN], "Not every collector has looked yet.")
-    return Verdict(words.HEALTH[Health.OK], "Every collector sees all that it is to see.")
+    return Verdict(words.ALL_WELL, "Every collector sees all that it is to see.")
 
 
 def gatherer_shape(health: GathererHealth) -> Json:

@@ -24,6 +24,7 @@ HEALTH: dict[Health, Sign] = {
     Health.UNKNOWN: Sign("Unknown", "muted", "question"),
 }
 NOT_READY = Sign("Not ready", "bad", "alert")
+ALL_WELL = Sign("All well", "good", "check")
 NEEDS_A_LOOK = Sign("Needs a look", "warn", "info")
 QUIET = Sign("Quiet", "muted", "pause")
 """No message of late, and nothing is open about it."""

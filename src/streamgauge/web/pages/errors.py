@@ -133,7 +133,7 @@ def verdict_of(groups: Sequence[ErrorGroup], *, is_seen: bool) -> Verdict:
     if not groups and not is_seen:
         return Verdict(words.HEALTH[Health.UNKNOWN], "No message of this time was seen.")
     if not groups:
-        return Verdict(words.HEALTH[Health.OK], "Nothing failed.")
+        return Verdict(words.ALL_WELL, "Nothing failed.")
     more = " or more" if len(groups) > GROUPS_SHOWN else ""
     kinds = plural(min(len(groups), GROUPS_SHOWN), "kind")
     failed = sum(group.count for group in groups)

@@ -101,7 +101,7 @@ def _backlog(now: Overview) -> Tile:
 
 def _oldest_age(now: Overview) -> Tile:
     is_known = now.queue.oldest_age_s is not None
-    note = "longest wait in any queue" if is_known else "no queue reported"
+    note = "in any queue" if is_known else "no queue reported"
     return Tile("Oldest waiting", (("", formats.duration(now.queue.oldest_age_s)),), note)
 
 

@@ -43,7 +43,7 @@ def verdict_of(refusals: Sequence[Refusal], now_s: float) -> Verdict:
     now = goes_on(refusals, now_s)
     if not now:
         told = "is refused just now" if refusals else "was refused in the last day"
-        return Verdict(words.HEALTH[Health.OK], f"Nothing {told}.")
+        return Verdict(words.ALL_WELL, f"Nothing {told}.")
     tenants = {one.tenant for one in now if one.reason not in WHOLE_BODIES}
     whole = any(one.reason in WHOLE_BODIES and one.reason not in DATAGRAMS for one in now)
     parts = [f"lines of {plural(len(tenants), 'customer')}"] if tenants else []

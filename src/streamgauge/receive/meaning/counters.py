@@ -121,7 +121,8 @@ class Counters:
         """
         by = np.zeros(len(slots))
         rows = np.flatnonzero(np.isfinite(value) & (value >= 0))
-        rows = rows[np.lexsort((time_ns[rows], slots[rows]))]
+        if not _is_rising(slots[rows]):
+            rows = rows[np.lexsort((time_ns[rows], slots[rows]))]
         if len(rows) > 1:
             again = np.zeros(len(rows), bool)
             same = slots[rows[1:]] == slots[rows[:-1]]
@@ -154,9 +155,11 @@ class Counters:
         last = np.concatenate([first[1:], [True]])
         at = slot[last]
         made = self._at[at]
-        is_single = first[last]
-        made["t2"] = np.where(is_single, made["t1"], np.roll(time, 1)[last])
-        made["v2"] = np.where(is_single, made["v1"], np.roll(now, 1)[last])
+        made["t2"], made["v2"] = made["t1"], made["v1"]
+        many = np.flatnonzero(~first[last])
+        if len(many):
+            one_before = np.flatnonzero(last)[many] - 1
+            made["t2"][many], made["v2"][many] = time[one_before], now[one_before]
         made["t1"], made["v1"] = time[last], now[last]
         return at, made
 
@@ -217,6 +220,11 @@ class Counters:
             slots = self.slots_of(standings["series"])
             self._at[slots] = standings
             self._used[slots] = self._turn
+
+
+def _is_rising(values: Ints) -> bool:
+    """Whether each is higher than the one before."""
+    return bool((values[1:] > values[:-1]).all())
 
 
 def _risen(before: Floats, now: Floats) -> Floats:

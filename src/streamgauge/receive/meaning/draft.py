@@ -13,7 +13,7 @@ from streamgauge.receive.influx.stamps import stamps_refused
 from streamgauge.receive.meaning.names import Target
 from streamgauge.receive.meaning.reading import Manner
 from streamgauge.receive.meaning.rising import Rising
-from streamgauge.receive.meaning.samples import Samples, Shaped
+from streamgauge.receive.meaning.samples import NO_SAMPLES, Samples, Shaped
 from streamgauge.receive.meaning.shelf import Kind, Rows, Shelf, counts_of, is_counting
 from streamgauge.receive.meaning.tables import Pointed, points_table, queue_table
 from streamgauge.receive.measured import Histograms, Measured, Numbers
@@ -153,7 +153,8 @@ class Draft:
 
     def numbers_of(self, kind: Kind) -> Samples:
         """Those of a kind whose time stamps are good."""
-        return self.numbers.where(np.flatnonzero(self.good[: len(self.numbers.rows)] == kind))
+        at = np.flatnonzero(self.good[: len(self.numbers.rows)] == kind)
+        return self.numbers.where(at) if len(at) else NO_SAMPLES
 
     def newest(self) -> tuple[int, int, str, float] | None:
         """The newest point that counts by what it rose: row, time, field, value; None: none is."""

@@ -42,6 +42,11 @@ class Samples:
         )
 
 
+NO_SAMPLES = Samples(
+    np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Shaped:
     """Points with a histogram each, side by side."""

@@ -60,12 +60,22 @@ class Change:
 
     def moved(self) -> Moved:
         """As it is written down."""
+        buckets = self.levels
+        if self.buckets:
+            buckets = np.concatenate([np.array(self.buckets, BUCKET), self.levels])
         return Moved(
-            np.concatenate([np.zeros(0, STANDING), *self.standings]),
+            _joined(self.standings),
             list(self.shapes.items()),
-            np.concatenate([np.array(self.buckets, BUCKET), self.levels]),
+            buckets,
             np.array(self.tellers, np.uint64),
         )
+
+
+def _joined(standings: list[NDArray[np.void]]) -> NDArray[np.void]:
+    """Side by side; nearly always there is one of them, and joining records is slow."""
+    if len(standings) == 1:
+        return standings[0]
+    return np.concatenate([np.zeros(0, STANDING), *standings])
 
 
 class Standing:

@@ -22,14 +22,18 @@ ZERO = 7
 STALE_BITS = 0x7FF0000000000002
 """The NaN that marks where a series ends. Source: remote write 1.0, "Stale Markers"."""
 
-_VALUE_TAG, _TIME_TAG = 0x09, 0x10
+_VALUE_TAG = 0x09
 TIME, VALUE = 6, 8
 """Bytes of a time stamp, and of a value."""
 VALUE_TO_END = 15
 """Bytes from a value's begin to its sample's end."""
-_CARRIES_ON = np.array([0x80] * (TIME - 1) + [0], np.uint8)
-_WEIGHTS = 2.0 ** (7 * np.arange(TIME))
-"""Of the bytes of a time stamp; their sum is below 2^42, which a float holds."""
+_END = 8
+"""Bytes of a sample's end that are looked at together: one of no interest, 10, six of the time."""
+_CARRIES = np.uint64(0x80_80_80_80_80_80_FF_00)
+_CARRIES_ON = np.uint64(0x00_80_80_80_80_80_10_00)
+"""What these bits are, last byte first, where each byte of the time but the last is followed."""
+_BEFORE = b"\0"
+"""A sample is never the first byte of a body."""
 _Kind = TypeVar("_Kind", np.uint8, np.bool_)
 
 
@@ -54,8 +58,9 @@ def read_samples(bodies: list[bytes]) -> tuple[Floats, Ints]:
     for shape in (SAMPLE, ZERO):
         at = np.flatnonzero(size == shape)
         if len(at):
-            joined = np.frombuffer(b"".join([bodies[index] for index in at.tolist()]), np.uint8)
-            ends, is_zero = shape * np.arange(1, len(at) + 1), np.full(len(at), shape == ZERO)
+            some = [_BEFORE, *(bodies[index] for index in at.tolist())]
+            joined = np.frombuffer(b"".join(some), np.uint8)
+            ends, is_zero = 1 + shape * np.arange(1, len(at) + 1), np.full(len(at), shape == ZERO)
             value[at], time_ms[at] = read_in_place(joined, ends, is_zero)
             is_read[at] = True
     for index in np.flatnonzero(~is_read).tolist():
@@ -64,10 +69,14 @@ def read_samples(bodies: list[bytes]) -> tuple[Floats, Ints]:
     return value, time_ms
 
 
-def _times(octets: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], Ints]:
-    """Which of these [n, TIME] are one time stamp each, and those."""
-    is_good: NDArray[np.bool_] = ((octets & 0x80) == _CARRIES_ON).all(axis=1)
-    return is_good, ((octets & 0x7F) @ _WEIGHTS).astype(np.int64)
+def _times(ends: NDArray[np.uint64]) -> tuple[NDArray[np.bool_], Ints]:
+    """Which of these [n] are the end of a sample with a time stamp, and that."""
+    time_ms = np.zeros(len(ends), np.uint64)
+    for place in range(TIME):
+        octet = (ends >> np.uint64(8 * (place + 2))) & np.uint64(0x7F)
+        time_ms |= octet << np.uint64(7 * place)
+    is_good: NDArray[np.bool_] = (ends & _CARRIES) == _CARRIES_ON
+    return is_good, time_ms.view(np.int64)
 
 
 def read_in_place(
@@ -76,15 +85,14 @@ def read_in_place(
     """The same of samples that stand in a body.
 
     Args:
-        body: all of it.
+        body: all of it; there is a byte before the first sample.
         ends: [n] where they end.
         is_zero: [n] whether each is ZERO bytes long, not SAMPLE.
 
     Raises:
         DecodeError: one of them is not protobuf.
     """
-    is_good, time_ms = _times(windows(body, TIME)[ends - TIME])
-    is_good &= body[ends - ZERO] == _TIME_TAG
+    is_good, time_ms = _times(windows(body, _END)[ends - _END].view("<u8")[:, 0])
     value, full = np.zeros(len(ends)), np.flatnonzero(~is_zero)
     is_good[full] &= body[ends[full] - SAMPLE] == _VALUE_TAG
     value[full] = windows(body, VALUE)[ends[full] - VALUE_TO_END].view("<f8")[:, 0]

@@ -13,6 +13,8 @@ from streamgauge.model.batch import (
 )
 from streamgauge.model.feed import (
     HOURS_COLUMNS,
+    LATENCIES_COLUMNS,
+    LATENCY_HOURS_COLUMNS,
     MINUTES_COLUMNS,
     QUEUES_COLUMNS,
     ROUTER_HOURS_COLUMNS,
@@ -24,6 +26,7 @@ TAG = pa.dictionary(pa.int32(), pa.string())
 
 _TYPES: dict[str, pa.DataType] = {
     "tag": TAG,
+    "int16": pa.int16(),
     "int64": pa.int64(),
     "uint8": pa.uint8(),
     "uint64": pa.uint64(),
@@ -59,6 +62,8 @@ QUEUES = schema_of(QUEUES_COLUMNS)
 HOURS = schema_of(HOURS_COLUMNS)
 ROUTERS = schema_of(ROUTERS_COLUMNS)
 ROUTER_HOURS = schema_of(ROUTER_HOURS_COLUMNS)
+LATENCIES = schema_of(LATENCIES_COLUMNS)
+LATENCY_HOURS = schema_of(LATENCY_HOURS_COLUMNS)
 
 NO_MESSAGES = MESSAGES.empty_table()
 NO_HOPS = HOPS.empty_table()

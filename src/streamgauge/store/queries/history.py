@@ -14,6 +14,7 @@ from streamgauge.store.levels import HOUR, MESSAGES, MINUTE, NS_A_HOUR, NS_A_MIN
 from streamgauge.store.queries.pieces import cut
 from streamgauge.store.queries.seen import heard_minutes
 from streamgauge.store.queries.span import Span
+from streamgauge.store.rollup.latencyrollup import SQL_GROUP
 from streamgauge.store.rollup.queuerollup import LAST_FIELDS
 from streamgauge.store.rollup.routerrollup import ROUTER_KEY
 from streamgauge.store.writer.feed import summed_minutes
@@ -21,6 +22,7 @@ from streamgauge.store.writer.feed import summed_minutes
 HISTORY_MINUTES = 35 * 24 * 60
 RECENT_MINUTES = 48 * 60
 ROUTER_HOURS = 24
+LATENCY_HOURS = 24
 PIECE_MINUTES = 4 * 60
 """Read and summed at once: of a hundred thousand rows an hour, sums of two days took 2 GB."""
 _HOURS = {
@@ -51,7 +53,28 @@ def history(engine: Engine, known: Known, until_s: float) -> History:
         recent_from_minute=recent_from,
         seen_minutes=pa.array(seen, pa.int64()),
         routers=_router_hours(engine, end),
+        latencies=_latency_hours(engine, known, end),
     )
+
+
+def _latency_hours(engine: Engine, known: Known, end: int) -> pa.Table:
+    """The last day, from hours, and from the minutes of hours that are open."""
+    keys = ", ".join(columns.FLOW_KEY)
+    first = max(end - LATENCY_HOURS * 60, 0) // 60 * 60
+    span = Span(first * NS_A_MINUTE, end * NS_A_MINUTE)
+    rows = " UNION ALL ".join(
+        f"SELECT {_HOURS[piece.level]}, {keys}, latency_hist FROM {MESSAGES.table(piece.level)} "
+        f"WHERE {piece.condition(piece.level.name)} AND outcome != 'retried'"
+        for piece in cut(span, NS_A_HOUR, MESSAGES, known)
+        if piece.level is not None
+    )
+    group = SQL_GROUP.format("hist.1")
+    hours = engine.query(
+        f"SELECT h AS hour, {keys}, {group} AS bucket, sum(hist.2) AS count "
+        f"FROM ({rows}) ARRAY JOIN latency_hist AS hist "
+        f"GROUP BY h, {keys}, bucket ORDER BY h {_AS_CODES}"
+    )
+    return columns.conform(hours, columns.LATENCY_HOURS)
 
 
 def _router_hours(engine: Engine, end: int) -> pa.Table:

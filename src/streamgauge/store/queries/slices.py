@@ -13,6 +13,8 @@ from streamgauge.store import columns
 from streamgauge.store.engine.engine import Engine
 from streamgauge.store.levels import NS_A_SECOND
 from streamgauge.store.queries.span import to_ns
+from streamgauge.store.rollup.histogram import SQL_BUCKET
+from streamgauge.store.rollup.latencyrollup import SQL_GROUP
 from streamgauge.store.rollup.queuerollup import LAST_FIELDS
 from streamgauge.store.rollup.routerrollup import ROUTER_KEY, ROUTER_TAG
 
@@ -74,10 +76,12 @@ def _ticks(
     minutes = engine.query(_minutes_sql(), bounds)
     queues = engine.query(_queues_sql(), bounds)
     routers = engine.query(_routers_sql(), bounds)
+    latencies = engine.query(_latencies_sql(), bounds)
     newest = engine.query(_newest_sql(), bounds)
     minute_rows = columns.conform(minutes, columns.MINUTES)
     queue_rows = columns.conform(queues, columns.QUEUES)
     router_rows = columns.conform(routers, columns.ROUTERS)
+    latency_rows = columns.conform(latencies, columns.LATENCIES)
     ticks = newest.column("tick").to_numpy()
     newest_ns = newest.column("newest_ns").to_numpy()
     for tick, newest_in_tick in zip(ticks, newest_ns, strict=True):
@@ -86,6 +90,7 @@ def _ticks(
             queues=_part(queue_rows, queues, tick),
             newest_ns=int(newest_in_tick),
             routers=_part(router_rows, routers, tick),
+            latencies=_part(latency_rows, latencies, tick),
         )
         yield (start_ns + (int(tick) + 1) * tick_ns) / NS_A_SECOND, delta
 
@@ -108,6 +113,17 @@ def _minutes_sql() -> str:
         "min(time_ns) AS first_ns, max(time_ns) AS last_ns "
         f"FROM messages {_WHERE} AND weight = 0 "
         f"GROUP BY {keys} ORDER BY tick, minute {_PATIENTLY}"
+    )
+
+
+def _latencies_sql() -> str:
+    keys, tags = ", ".join(("tick", "minute", *columns.FLOW_KEY)), ", ".join(columns.FLOW_KEY)
+    bucket = SQL_GROUP.format(SQL_BUCKET.format("assumeNotNull(latency_ns) / 1e9"))
+    return (
+        f"SELECT {_tick()}, {_MINUTE}, {tags}, {bucket} AS bucket, "
+        "sum(if(weight > 0, weight, count)) AS count "
+        f"FROM messages {_WHERE} AND outcome != 'retried' AND latency_ns IS NOT NULL "
+        f"GROUP BY {keys}, bucket ORDER BY tick, minute {_PATIENTLY}"
     )
 
 

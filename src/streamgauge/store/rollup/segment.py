@@ -12,6 +12,7 @@ from streamgauge.store import columns
 from streamgauge.store.journal.records import Body
 from streamgauge.store.rollup.durations import counted, with_durations
 from streamgauge.store.rollup.hoprows import hop_tables
+from streamgauge.store.rollup.latencyrollup import latency_rows
 from streamgauge.store.rollup.pointrollup import point_minute_rows
 from streamgauge.store.rollup.queuerollup import queue_delta_rows, queue_minute_rows
 from streamgauge.store.rollup.rawrows import order_messages, raw_rows
@@ -54,6 +55,7 @@ def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
         "rejected": rejected,
     }
     minutes, queues = columns.MINUTES.empty_table(), columns.QUEUES.empty_table()
+    latencies = columns.LATENCIES.empty_table()
     if messages.num_rows:
         summed = minute_rows(ordered)
         tables["minute"] = summed
@@ -61,6 +63,7 @@ def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
         told = counted(summed)
         tables["last_seen"] = last_seen_rows(told)
         minutes = told.select(columns.MINUTES.names).cast(columns.MINUTES)
+        latencies = latency_rows(summed)
     if queue.num_rows:
         tables["queue_minute"] = queue_minute_rows(queue)
         queues = queue_delta_rows(tables["queue_minute"])
@@ -75,7 +78,7 @@ def build_segment(bodies: list[tuple[int, Body]]) -> Segment:
     newest_ns = max(int(seen.column("heard_ns").to_numpy().max(initial=0)), 0)
     return Segment(
         tables={name: table for name, table in tables.items() if table.num_rows},
-        delta=Delta(minutes=minutes, queues=queues, newest_ns=newest_ns, routers=routers),
+        delta=Delta(minutes, queues, newest_ns, routers, latencies),
         line_count=messages.num_rows + queue.num_rows + points.num_rows + rejected.num_rows,
     )
 

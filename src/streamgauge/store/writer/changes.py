@@ -45,7 +45,8 @@ class ChangeLog:
                 "newest_ns": pa.array([delta.newest_ns], pa.int64()),
                 "minutes": pa.array([_packed(delta.minutes)], pa.binary()),
                 "queues": pa.array([_packed(delta.queues)], pa.binary()),
-                "routers": pa.array([_packed_routers(delta)], pa.binary()),
+                "routers": pa.array([_packed_if_any(delta.routers)], pa.binary()),
+                "latencies": pa.array([_packed_if_any(delta.latencies)], pa.binary()),
             }
         )
 
@@ -161,21 +162,22 @@ def _read(engine: Engine, tokens: list[str], since_ms: int) -> Delta:
     if not tokens:
         return merge([])
     answer = engine.query(
-        "SELECT newest_ns, minutes, queues, routers FROM changes "
+        "SELECT newest_ns, minutes, queues, routers, latencies FROM changes "
         "WHERE inserted_ms >= {since:Int64} AND token IN {tokens:Array(String)} "
         "ORDER BY inserted_ms, run, number LIMIT 1 BY token",
         {"since": since_ms, "tokens": tokens},
     )
-    minutes, queues, routers = (
-        _unpacked(answer.column(name)) for name in ("minutes", "queues", "routers")
+    minutes, queues, routers, latencies = (
+        _unpacked(answer.column(name)) for name in ("minutes", "queues", "routers", "latencies")
     )
     newest = answer.column("newest_ns").to_pylist()
-    return merge([Delta(*parts) for parts in zip(minutes, queues, newest, routers, strict=True)])
+    parts = zip(minutes, queues, newest, routers, latencies, strict=True)
+    return merge([Delta(*of_one) for of_one in parts])
 
 
-def _packed_routers(delta: Delta) -> bytes:
-    """Nothing where none is named, as in rows of former versions."""
-    return _packed(delta.routers) if delta.routers is not None and delta.routers.num_rows else b""
+def _packed_if_any(table: pa.Table | None) -> bytes:
+    """Nothing where there is none, as in rows of former versions."""
+    return _packed(table) if table is not None and table.num_rows else b""
 
 
 def _packed(table: pa.Table) -> bytes:

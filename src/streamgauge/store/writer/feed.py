@@ -11,6 +11,7 @@ import pyarrow as pa
 from streamgauge.model.feed import Delta
 from streamgauge.store import columns
 from streamgauge.store.rollup.grouping import grouped, key_of, take_tags
+from streamgauge.store.rollup.latencyrollup import summed_latencies
 from streamgauge.store.rollup.queuerollup import LAST_FIELDS
 from streamgauge.store.rollup.routerrollup import ROUTER_KEY
 
@@ -19,6 +20,7 @@ EMPTY = Delta(
     columns.QUEUES.empty_table(),
     newest_ns=0,
     routers=columns.ROUTERS.empty_table(),
+    latencies=columns.LATENCIES.empty_table(),
 )
 
 
@@ -69,7 +71,7 @@ class FeedBuffer:
 
 
 def _row_count(delta: Delta) -> int:
-    tables = (delta.minutes, delta.queues, delta.routers)
+    tables = (delta.minutes, delta.queues, delta.routers, delta.latencies)
     return sum(int(table.num_rows) for table in tables if table is not None)
 
 
@@ -85,6 +87,9 @@ def merge(deltas: list[Delta]) -> Delta:
         newest_ns=max(delta.newest_ns for delta in deltas),
         routers=_summed_routers(
             _joined([d.routers for d in deltas if d.routers is not None], columns.ROUTERS)
+        ),
+        latencies=summed_latencies(
+            _joined([d.latencies for d in deltas if d.latencies is not None], columns.LATENCIES)
         ),
     )
 

@@ -191,3 +191,12 @@ def test_ids_make_no_series(sink: MemorySink) -> None:
     limits = ReceiveLimits(max_new_series_per_tenant_hour=1)
     assert post(sink, body, limits=limits).status_code == 204
     assert len(ids(sink)) == 50
+
+
+def test_the_sender_is_told_of_keys_that_are_left_out(sink: MemorySink) -> None:
+    odd = GOOD.replace(b'"tenant"', '"latencyMs":3,"größe, x":1,"tenant"'.encode())
+    kept, partly = post(sink, odd), post(sink, odd + BAD)
+    assert (kept.status_code, partly.status_code) == (204, 400)
+    for answer in (kept, partly):
+        assert answer.headers["streamgauge-left-out"] == "latencyMs, gr%C3%B6%C3%9Fe%2C x"
+    assert "streamgauge-left-out" not in post(sink).headers

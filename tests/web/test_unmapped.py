@@ -48,3 +48,19 @@ def test_the_api_gives_the_map_as_it_is_to_be_pasted(puzzled: Site) -> None:
     assert found["map"] == LAG.proposal
     assert (found["name"], found["series"]) == (LAG.name, 12)
     assert found["samples"] == [{"topic": "<b>orders", "group": "g"}, {}]
+
+
+def test_keys_of_hops_that_are_left_out_stand_beside_with_advice(site: Site) -> None:
+    key = Unmapped("latencyMs", "hops", 7, (), NOW_S - 60, NOW_S, "", "is `latency_ms` meant?")
+    site.operations.told_unmapped = [key, LAG]
+    page = text(site, "/unmapped")
+    assert "1 metric looks like messages or queues, and nothing says what they mean." in page
+    assert "1 key of hops is left out." in page
+    assert "latencyMs a key of hops" in page
+    assert "in 7 bodies" in page
+    assert "What to do: is `latency_ms` meant?" in page
+    shapes = site.get("/api/v1/unmapped").json()["unmapped"]
+    assert [(one["map"], one["advice"]) for one in shapes] == [
+        (None, "is `latency_ms` meant?"),
+        (LAG.proposal, None),
+    ]

@@ -19,6 +19,8 @@ from streamgauge.model.refusal import Refusal, RefusedLine
 from streamgauge.model.unmapped import Unmapped
 from streamgauge.receive import metrics as receive_metrics
 from streamgauge.receive.ledger import RefusalLedger
+from streamgauge.receive.meaning.strangers import Strangers
+from streamgauge.receive.messages.left_out import LeftOut
 from streamgauge.state.state import State
 from streamgauge.store import Store
 from streamgauge.web.ports import Expectation
@@ -128,3 +130,9 @@ class OwnOperations:
     def refused_lines(self, tenant: str | None, since_s: float, limit: int) -> list[RefusedLine]:
         """Lines that were refused for good, newest first, as the store remembers them."""
         return self._store.refused_lines(tenant, since_s, limit)
+
+
+def not_understood(strangers: Strangers, left_out: LeftOut) -> list[Unmapped]:
+    """Metrics and keys of hops that have no meaning for us; those seen last first."""
+    found = [*strangers.list_unmapped(), *left_out.list_unmapped()]
+    return sorted(found, key=lambda one: -one.last_at)

@@ -40,7 +40,7 @@ from streamgauge.app.lean import allocate_sparingly, switch_often
 from streamgauge.app.leasing import Leasing
 from streamgauge.app.listening import check_listeners
 from streamgauge.app.opening import Opening
-from streamgauge.app.operations import OwnOperations
+from streamgauge.app.operations import OwnOperations, not_understood
 from streamgauge.app.otlp import check_otlp
 from streamgauge.app.roles import (
     DETECT_LEASE,
@@ -62,6 +62,7 @@ from streamgauge.page.notifiers.build import build_notifier
 from streamgauge.receive.collectors.health import GathererRegistry
 from streamgauge.receive.intake import Intake
 from streamgauge.receive.meaning.metering import Metering
+from streamgauge.receive.messages.left_out import LeftOut
 from streamgauge.receive.routes import routes
 from streamgauge.receive.workshop import Workshop
 from streamgauge.state.sharing import Shared
@@ -288,6 +289,7 @@ async def _retire(delivery: Delivery, stop: asyncio.Event) -> bool:
 
 def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
     limits = wiring.receive_limits(configuration)
+    left_out = LeftOut(parts.clock)
     operations = OwnOperations(
         parts.store,
         parts.watch,
@@ -296,12 +298,14 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
         parts.opening.problems,
         parts.governor.budget,
         parts.registry.all,
-        parts.metering.strangers.list_unmapped,
+        lambda: not_understood(parts.metering.strangers, left_out),
         parts.metering.remembered if parts.roles.receives else dict,
     )
     receiving = elsewhere_routes()
     if parts.roles.receives:
-        receiving = routes(Workshop(parts.intake, limits), parts.metering, parts.intake.redaction)
+        receiving = routes(
+            Workshop(parts.intake, limits), parts.metering, parts.intake.redaction, left_out
+        )
     receiving = [*receiving, *parts.control.routes()]
     sources = Sources(parts.store, parts.state, operations, parts.clock)
     application: ASGIApp = (

@@ -10,6 +10,7 @@ from streamgauge.receive.influx.questions import ask_v1, ask_v2
 from streamgauge.receive.influx.writing import WriteEndpoint
 from streamgauge.receive.meaning.metering import Metering
 from streamgauge.receive.messages.endpoint import PATH, MessagesEndpoint
+from streamgauge.receive.messages.left_out import LeftOut
 from streamgauge.receive.messages.redaction import Redaction
 from streamgauge.receive.otlp.endpoint import MetricsEndpoint, only_metrics
 from streamgauge.receive.prometheus.writing import RemoteWriteEndpoint
@@ -17,7 +18,10 @@ from streamgauge.receive.workshop import Workshop
 
 
 def routes(
-    workshop: Workshop, metering: Metering | None = None, redaction: Redaction | None = None
+    workshop: Workshop,
+    metering: Metering | None = None,
+    redaction: Redaction | None = None,
+    left_out: LeftOut | None = None,
 ) -> list[Route]:
     """The routes of receiving: `/write`, `/api/v2/write`, `/api/v1/write`, `/v1/metrics`, `/ping`.
 
@@ -25,10 +29,12 @@ def routes(
         workshop: what all of them share.
         metering: takes bodies of metrics; without it, one that remembers nothing over restarts.
         redaction: of the texts of hops; the built-in rules without it.
+        left_out: is told of keys of hops that are not understood.
     """
     metering = metering or Metering(workshop.intake)
     write_v1 = WriteEndpoint(workshop, Version1(), ask_v1, metering)
     write_v2 = WriteEndpoint(workshop, Version2(), ask_v2, metering)
+    messages = MessagesEndpoint(workshop, redaction or Redaction(), left_out)
     return [
         Route("/write", write_v1.answer, methods=["POST"]),
         Route("/write", options, methods=["OPTIONS"]),
@@ -37,6 +43,6 @@ def routes(
         Route("/v1/metrics", MetricsEndpoint(workshop, metering).answer, methods=["POST"]),
         Route("/v1/traces", only_metrics, methods=["POST"]),
         Route("/v1/logs", only_metrics, methods=["POST"]),
-        Route(PATH, MessagesEndpoint(workshop, redaction or Redaction()).answer, methods=["POST"]),
+        Route(PATH, messages.answer, methods=["POST"]),
         Route("/ping", ping, methods=["GET", "HEAD"]),
     ]

@@ -19,6 +19,7 @@ from streamgauge.receive import metrics
 from streamgauge.receive.bodies import BodyTooLarge, UnknownEncoding
 from streamgauge.receive.gating import gated
 from streamgauge.receive.messages.decoding import Decoded, decode_lines
+from streamgauge.receive.messages.left_out import LeftOut, header_of, keys_left_out
 from streamgauge.receive.messages.redaction import Redaction
 from streamgauge.receive.quotas import MAX_TOLD, Admission, OverLimit, OverQuota
 from streamgauge.receive.workshop import FAILURES, Workshop
@@ -35,6 +36,8 @@ class MessagesEndpoint:
 
     workshop: Workshop
     redaction: Redaction = field(default_factory=Redaction)
+    left_out: LeftOut | None = None
+    """Is told of keys that are not understood."""
 
     async def answer(self, request: Request) -> Response:
         """Answer one body."""
@@ -48,16 +51,21 @@ class MessagesEndpoint:
     async def _take(self, request: Request) -> Response:
         gates = self.workshop.intake.gates
         db = request.query_params.get("db") or DB
+        left_out: list[str] = []
 
         def read(plain: bytes, admission: Admission | None) -> Parsed:
             decoded = decode_lines(plain, int(gates.clock.now() * 1e9), self.redaction, db)
             kept = gated(decoded.parsed, gates.guard, admission, len(plain))
+            left_out[:] = keys_left_out(plain)
             return numbered(decoded, kept)
 
         done = await self.workshop.take(request, read)
+        if self.left_out is not None:
+            self.left_out.note(left_out)
+        headers = header_of(left_out)
         if not done.parsed.rejected_count:
-            return Response(status_code=204)
-        return JSONResponse(partly(done.parsed, done.over), 400)
+            return Response(status_code=204, headers=headers)
+        return JSONResponse(partly(done.parsed, done.over), 400, headers)
 
 
 def numbered(decoded: Decoded, kept: Parsed) -> Parsed:

@@ -33,6 +33,7 @@ def unmapped_shape(one: Unmapped) -> Json:
         "samples": [dict(sample) for sample in one.samples],
         "first_at": rfc3339(one.first_at),
         "last_at": rfc3339(one.last_at),
-        "map": one.proposal,
+        "map": one.proposal or None,
+        "advice": one.advice or None,
     }
     return shape

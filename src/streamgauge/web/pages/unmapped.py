@@ -17,6 +17,8 @@ from streamgauge.web.pages.sentences import Verdict
 from streamgauge.web.templating import render
 
 ROWS_SHOWN = 100
+HOPS = "hops"
+"""`Unmapped.way` of a key of hops."""
 
 
 def unmapped_page(sources: Sources) -> Page:
@@ -40,10 +42,17 @@ def verdict_of(found: list[Unmapped]) -> Verdict:
     if not found:
         told = "Everything that looks like messages or queues is understood."
         return Verdict(words.HEALTH[Health.OK], told)
-    verb = "looks" if len(found) == 1 else "look"
-    names = plural(len(found), "metric")
-    told = f"{names} {verb} like messages or queues, and nothing says what they mean."
-    return Verdict(words.HEALTH[Health.UNKNOWN], told)
+    keys = sum(one.way == HOPS for one in found)
+    sentences = []
+    if metrics := len(found) - keys:
+        verb = "looks" if metrics == 1 else "look"
+        names = plural(metrics, "metric")
+        sentences.append(
+            f"{names} {verb} like messages or queues, and nothing says what they mean."
+        )
+    if keys:
+        sentences.append(f"{plural(keys, 'key')} of hops {'is' if keys == 1 else 'are'} left out.")
+    return Verdict(words.HEALTH[Health.UNKNOWN], " ".join(sentences))
 
 
 def _shown(labels: Mapping[str, str]) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 from examples.router.message import Message
 
 REASONS = {401: "unauthorized", 403: "forbidden", 408: "timeout", 413: "too_large"}
+SHOWN_CHARACTERS = 200
+"""Of what a vendor says."""
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -25,6 +27,8 @@ class Answer:
     """What the vendor asked to wait."""
     rejected: frozenset[int] = frozenset()
     """Positions within the batch that the vendor refused for good."""
+    error: str = field(default="", compare=False)
+    """What happened, in words."""
 
 
 class VendorClient:
@@ -40,10 +44,12 @@ class VendorClient:
         headers = {"x-tenant": tenant, "content-type": "application/json"}
         try:
             response = await self._client.post(self._url, content=body, headers=headers)
-        except httpx.TimeoutException:
-            return Answer("timeout", is_transient=True)
-        except httpx.TransportError:
-            return Answer("unreachable", is_transient=True)
+        except httpx.TimeoutException as error:
+            told = f"no answer from {self._url}: {type(error).__name__}"
+            return Answer("timeout", is_transient=True, error=told)
+        except httpx.TransportError as error:
+            told = f"{self._url} is not reached: {error}"
+            return Answer("unreachable", is_transient=True, error=told)
         return understand(response)
 
 
@@ -52,7 +58,11 @@ def understand(response: httpx.Response) -> Answer:
     status = response.status_code
     if status == 429:
         wait_s = float(response.headers.get("retry-after", 1))
-        return Answer("rate_limited", is_transient=True, retry_after_s=wait_s)
+        told = f"status 429, to be tried again in {wait_s:g} s"
+        return Answer("rate_limited", is_transient=True, retry_after_s=wait_s, error=told)
     if response.is_success:
-        return Answer(rejected=frozenset(response.json().get("rejected", ())))
-    return Answer(REASONS.get(status, f"http_{status}"), is_transient=status in TRANSIENT)
+        rejected = frozenset(response.json().get("rejected", ()))
+        return Answer(rejected=rejected, error="the vendor refused this event of the batch")
+    told = f"status {status}: {response.text[:SHOWN_CHARACTERS]}"
+    reason = REASONS.get(status, f"http_{status}")
+    return Answer(reason, is_transient=status in TRANSIENT, error=told)

@@ -117,7 +117,7 @@ class Worker:
             if not answer.is_transient:
                 break
             for one in batch:
-                self._count(one, "delivered", "retried", answer.reason)
+                self._count(one, "delivered", "retried", answer.reason, error=answer.error)
             await self._clock.sleep(self._policy.backoff_s(attempt, answer.retry_after_s))
             answer = await self._attempt(batch)
         await self._settle(batch, answer)
@@ -134,14 +134,20 @@ class Worker:
             reason = answer.reason or ("bad_request" if position in answer.rejected else "")
             if reason:
                 failed.append(one.message)
-                self._count(one, "delivered", "error", reason)
+                self._count(one, "delivered", "error", reason, error=answer.error)
             else:
                 self._count(one, "delivered", "ok", "", now - one.message.received_at)
         if failed:
             await self._queue.put(failed, DEAD_LETTER)
 
     def _count(
-        self, one: Taken, stage: str, outcome: str, reason: str, latency_s: float | None = None
+        self,
+        one: Taken,
+        stage: str,
+        outcome: str,
+        reason: str,
+        latency_s: float | None = None,
+        error: str = "",
     ) -> None:
         message = one.message
         is_end = outcome != "retried"
@@ -157,5 +163,6 @@ class Worker:
                 latency_s=latency_s,
                 wait_s=max(0.0, one.taken_at - message.queued_at) if is_end else None,
                 message_id=message.id,
+                error=error,
             )
         )

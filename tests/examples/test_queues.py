@@ -125,6 +125,9 @@ def test_every_event_is_accounted_on_a_real_broker(broker: str) -> None:
             "http_500": 50,
             "unauthorized": 125,
         }
+        words = {one["reason"]: one["error"] for one in told if one["outcome"] == "error"}
+        assert words["http_500"].startswith("status 500: ")
+        assert words["unauthorized"].startswith("status 401: ")
         ends = recorded.counts("tenant", "integration", "outcome", "reason")
         assert ends["acme", "ga4", "ok", ""] == 100
         assert ends["acme", "ga4", "filtered", "consent"] == 25

@@ -32,6 +32,8 @@ class Hop:
     wait_s: float | None = None
     """In the queue."""
     message_id: str = ""
+    error: str = ""
+    """What went wrong, in words; errors that are alike are shown together by it."""
 
 
 class Reporting(Protocol):

@@ -32,6 +32,7 @@ class ByClient:
             latency_s=hop.latency_s,
             queue_s=hop.wait_s,
             id=hop.message_id,
+            error=hop.error or None,
         )
 
     def queue(self, name: str, depth: Depth) -> None:

@@ -172,7 +172,8 @@ def _ways(rng: np.random.Generator) -> tuple[tuple[str, ...], tuple[int, ...]]:
 
 def _stay(plan: Plan, rng: np.random.Generator) -> tuple[int, int, bool]:
     """A twentieth come during the run, a twentieth leave, half of those without a word."""
-    luck, at = rng.random(), int(rng.uniform(plan.faults_from, plan.minutes - DAY))
+    latest = max(plan.faults_from, plan.minutes - DAY)
+    luck, at = rng.random(), int(rng.uniform(plan.faults_from, latest))
     if luck < 0.05:
         return at, plan.minutes, False
     if luck < 0.1 and plan.has_faults:

@@ -45,8 +45,8 @@ class Driven:
     slowest_tick_s: float = 0.0
 
 
-def drive(run: Made) -> Driven:
-    """All incidents of a run, in the order they opened."""
+def drive(run: Made, until: int | None = None) -> Driven:
+    """All incidents of a run, or of its minutes before `until`, in the order they opened."""
     plan, driven = run.plan, Driven()
     numbers = itertools.count(1)
     judge = Judge(Detector(), make_id=lambda: f"i{next(numbers):05d}")
@@ -56,7 +56,7 @@ def drive(run: Made) -> Driven:
     driven.learn_s = time.process_time() - began
     known: dict[str, Opened] = {}
     leaving = _leaving(run)
-    for minute in range(plan.live_from, plan.minutes):
+    for minute in range(plan.live_from, plan.minutes if until is None else until):
         if minute in leaving:
             judge.detector.expect(leaving[minute])
         delta = run.telemetry.take(minute)

@@ -45,7 +45,8 @@ def nuisances_of(plan: Plan) -> list[Nuisance]:
             at = day * DAY + int(rng.integers(9 * 60, 17 * 60))
             found.append(Nuisance("deploy", at, at + int(rng.integers(2, 6))))
     region = REGIONS[int(rng.integers(len(REGIONS)))]
-    day = int(rng.integers(plan.live_from // DAY + 2, plan.days - 1))
+    first = min(plan.live_from // DAY + 2, plan.days - 1)
+    day = int(rng.integers(first, max(plan.days - 1, first + 1)))
     day -= max(day % 7 - 3, 0)  # not on a weekend, anywhere
     start = day * DAY - round(60 * region.utc_offset_h)
     found.append(Nuisance("holiday", start, start + DAY, region=region.name))

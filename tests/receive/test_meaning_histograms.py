@@ -293,6 +293,21 @@ def test_buckets_sum_to_what_was_counted_however_they_are_cut(
     assert meter.added("messages") == {value: n for value, n in expected.items() if n}
 
 
+@pytest.mark.parametrize("cut", range(4))
+def test_whatever_a_body_begins_with_a_histogram_is_one_series_to_the_guard(cut: int) -> None:
+    meter = Meter()
+    names = ("1", "2", "4", "+Inf")
+    for time in (10, 20, 30):
+        told = dict.fromkeys(names, float(time))
+        parts = [names] if time < 30 else [names[:cut], names[cut:]]
+        for part in filter(None, parts):
+            meter.send(buckets(time, {le: told[le] for le in part}))
+        if time == 20:
+            known = meter.metering.intake.gates.guard.known_count
+    assert meter.sink.message_count == 20
+    assert meter.metering.intake.gates.guard.known_count == known
+
+
 def test_many_scrapes_in_one_body_count_one_by_one() -> None:
     """What a sender that was away sends when it is back."""
     meter = Meter()

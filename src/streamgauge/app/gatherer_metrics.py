@@ -1,4 +1,7 @@
-"""How collectors, scrapes and listeners are doing, on `/metrics`; unknown is left out."""
+"""How this process's collectors, scrapes and listeners are doing, on `/metrics`.
+
+Unknown is left out, and so is what another process gathers: its own `/metrics` has that, once.
+"""
 
 from __future__ import annotations
 

@@ -300,6 +300,7 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
         parts.registry.all,
         lambda: not_understood(parts.metering.strangers, left_out),
         parts.metering.remembered if parts.roles.receives else dict,
+        parts.registry.here,
     )
     receiving = elsewhere_routes()
     if parts.roles.receives:

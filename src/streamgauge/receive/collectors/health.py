@@ -114,6 +114,11 @@ class GathererRegistry:
         """Other processes gather these, by name, and say how they are doing."""
         self._others = told
 
+    def here(self) -> list[GathererHealth]:
+        """How those are doing that no other process gathers."""
+        others, own = self._others, list(self._pulses.values())
+        return [pulse.health for pulse in own if pulse.health.name not in others]
+
     def all(self) -> list[GathererHealth]:
         """How each is doing, here or in another process."""
         others = self._others

@@ -18,8 +18,8 @@ from pathlib import Path
 import streamgauge.govern.constants as kept
 from bench.hops import FORMS, measure_hops
 from bench.report import first_line
-from streamgauge.app import machine
-from streamgauge.app.doctor import ingest
+from streamgauge.app.budget import machine
+from streamgauge.app.commands.doctor import ingest
 from streamgauge.govern.constants import buckets_of
 from streamgauge.model.clock import SystemClock
 from streamgauge.receive.influx import parse

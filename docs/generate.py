@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from streamgauge.app import config
-from streamgauge.app.units import (
+from streamgauge.app.config.units import (
     parse_count_limit,
     parse_duration,
     parse_retention,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bench.fleet.made import Made
 from bench.fleet.plan import START_MINUTE
-from streamgauge.app.judge import Judge
+from streamgauge.app.decide.judge import Judge
 from streamgauge.detect.detector import Detector
 from streamgauge.detect.expectations import Expectations
 from streamgauge.model.change import ChangeReason

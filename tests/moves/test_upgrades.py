@@ -21,8 +21,8 @@ from tests.moves.make_released import RELEASED, lines
 from tests.moves.questions import NOW, answers, differences
 
 from streamgauge.app.configuration import Configuration
-from streamgauge.app.known_series import KnownSeries
-from streamgauge.app.upgrade import upgrade
+from streamgauge.app.moves.upgrade import upgrade
+from streamgauge.app.upkeep.known_series import KnownSeries
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.receive.guard import SeriesGuard
 from streamgauge.receive.influx.parsing import parse

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from streamgauge.app.engine import TOO_LARGE, EngineKeeper
+from streamgauge.app.upkeep.engine import TOO_LARGE, EngineKeeper
 from streamgauge.model.errors import StoreError
 from streamgauge.store import StoreSettings
 from streamgauge.store.engine.engine import Engine

@@ -1,5 +1,5 @@
 """The only place that knows everything: configuration, wiring, loops, the command line."""
 
-from streamgauge.app.lean import leave_out_pandas
+from streamgauge.app.budget.lean import leave_out_pandas
 
 leave_out_pandas()  # before anything that would read it

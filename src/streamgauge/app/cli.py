@@ -10,7 +10,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from streamgauge import __version__
-from streamgauge.app import cli_flows, cli_imports, cli_map, cli_moves, logs
+from streamgauge.app import logs
+from streamgauge.app.commands import flows, imports, maps, moves
 from streamgauge.app.configuration import Configuration, load
 from streamgauge.model.errors import StreamgaugeError
 
@@ -23,10 +24,10 @@ config_app = App(name="config", help="Look at the configuration without starting
 app.command(config_app)
 set_aside_app = App(name="set-aside", help="See what the engine refused, and put it back.")
 app.command(set_aside_app)
-cli_moves.register(app)
-cli_imports.register(app)
-cli_flows.register(app)
-cli_map.register(app)
+moves.register(app)
+imports.register(app)
+flows.register(app)
+maps.register(app)
 
 ConfigPath = Annotated[Path | None, Parameter(name="--config", help="TOML file with the settings.")]
 DataPath = Annotated[Path | None, Parameter(help="Folder for everything that is kept.")]
@@ -61,7 +62,7 @@ def replay(
     json: Annotated[bool, Parameter(help="NDJSON on stdout, which is the default too.")] = True,
 ) -> None:
     """Run detection over history on a simulated clock, and print incidents as NDJSON."""
-    from streamgauge.app.replay import run
+    from streamgauge.app.commands.replay import run
 
     del json
     run(files, _load(config))
@@ -90,7 +91,7 @@ def plan(
     json: Annotated[bool, Parameter(help="Machine-readable, on stdout.")] = False,
 ) -> None:
     """Say what a load needs: memory, disk, CPU, network, money, and what to run it on."""
-    from streamgauge.app import plan as planning
+    from streamgauge.app.commands import plan as planning
 
     print(
         planning.plan(
@@ -118,7 +119,7 @@ def doctor(
     json: Annotated[bool, Parameter(help="Machine-readable, on stdout.")] = False,
 ) -> None:
     """Measure this machine, and say what it can hold and what to mend."""
-    from streamgauge.app.doctor import run
+    from streamgauge.app.commands.doctor import run
 
     raise SystemExit(run(_load(config, data=data), as_json=json))
 
@@ -138,7 +139,8 @@ def check(*, config: ConfigPath = None) -> None:
 @set_aside_app.command(name="list")
 def list_set_aside(*, config: ConfigPath = None, data: DataPath = None) -> None:
     """Say what was set aside, how many rows, since when and why."""
-    from streamgauge.app import set_aside, wiring
+    from streamgauge.app import wiring
+    from streamgauge.app.commands import set_aside
 
     print("\n".join(set_aside.show(wiring.data_folder(_load(config, data=data)))))
 
@@ -146,7 +148,8 @@ def list_set_aside(*, config: ConfigPath = None, data: DataPath = None) -> None:
 @set_aside_app.command(name="restore")
 def restore_set_aside(*, config: ConfigPath = None, data: DataPath = None) -> None:
     """Have all of it inserted again, now that the cause is gone; each row counts once."""
-    from streamgauge.app import set_aside, wiring
+    from streamgauge.app import wiring
+    from streamgauge.app.commands import set_aside
 
     print("\n".join(set_aside.put_back(wiring.data_folder(_load(config, data=data)))))
 

@@ -9,9 +9,9 @@ from prometheus_client import GC_COLLECTOR, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
-from streamgauge.app.budget_metrics import BudgetCollector
+from streamgauge.app.budget.metrics import BudgetCollector
+from streamgauge.app.decide.watch import Watch
 from streamgauge.app.gatherer_metrics import GathererCollector
-from streamgauge.app.watch import Watch
 from streamgauge.model.budget import Budget
 from streamgauge.model.errors import StoreError
 from streamgauge.model.gatherer import GathererHealth
@@ -84,7 +84,6 @@ class OwnOperations:
         gatherers: Callable[[], list[GathererHealth]] = list,
         unmapped: Callable[[], list[Unmapped]] = list,
         remembered: Callable[[], Mapping[str, int]] = dict,
-        gathered_here: Callable[[], list[GathererHealth]] = list,
     ) -> None:
         self._store, self._watch, self._ledger = store, watch, ledger
         self._not_open, self._budget, self._gatherers = not_open, budget, gatherers
@@ -92,7 +91,7 @@ class OwnOperations:
         self._registry = CollectorRegistry()
         self._registry.register(SelfCollector(store, watch, state, remembered))
         self._registry.register(BudgetCollector(budget))
-        self._registry.register(GathererCollector(gathered_here))
+        self._registry.register(GathererCollector(gatherers))
         ProcessCollector(registry=self._registry)
         self._registry.register(GC_COLLECTOR)
 

@@ -24,24 +24,19 @@ from starlette.types import ASGIApp
 
 from streamgauge import __version__
 from streamgauge.app import wiring
-from streamgauge.app.auth import TokenGate
-from streamgauge.app.care import cares, deciding_cares
-from streamgauge.app.collecting import own_findings
+from streamgauge.app.budget.governor import Governor
+from streamgauge.app.budget.lean import allocate_sparingly, switch_often
 from streamgauge.app.configuration import Configuration
-from streamgauge.app.control import Control
-from streamgauge.app.engine import make_store
-from streamgauge.app.expected import OwnExpectations, own_expectations
-from streamgauge.app.gathering import gather, gatherers
-from streamgauge.app.governor import Governor
-from streamgauge.app.judge import Judge
-from streamgauge.app.kept_refusals import KeptRefusals
-from streamgauge.app.known_series import KnownSeries
-from streamgauge.app.lean import allocate_sparingly, switch_often
-from streamgauge.app.leasing import Leasing
-from streamgauge.app.listening import check_listeners
-from streamgauge.app.opening import Opening
+from streamgauge.app.decide.expected import OwnExpectations, own_expectations
+from streamgauge.app.decide.judge import Judge
+from streamgauge.app.decide.watch import Watch
+from streamgauge.app.gather.collecting import own_findings
+from streamgauge.app.gather.gathering import gather, gatherers
+from streamgauge.app.gather.leasing import Leasing
+from streamgauge.app.gather.listening import check_listeners
+from streamgauge.app.gather.otlp import check_otlp
+from streamgauge.app.moves.control import Control
 from streamgauge.app.operations import OwnOperations, not_understood
-from streamgauge.app.otlp import check_otlp
 from streamgauge.app.roles import (
     DETECT_LEASE,
     LEASE_S,
@@ -51,8 +46,13 @@ from streamgauge.app.roles import (
     shared_of,
     sharing_of,
 )
-from streamgauge.app.server import free_address, serve
-from streamgauge.app.watch import Watch
+from streamgauge.app.serve.auth import TokenGate
+from streamgauge.app.serve.server import free_address, serve
+from streamgauge.app.upkeep.care import cares, deciding_cares
+from streamgauge.app.upkeep.engine import make_store
+from streamgauge.app.upkeep.kept_refusals import KeptRefusals
+from streamgauge.app.upkeep.known_series import KnownSeries
+from streamgauge.app.upkeep.opening import Opening
 from streamgauge.detect.detector import Detector
 from streamgauge.detect.expectations import Expectations
 from streamgauge.model.clock import Clock, SystemClock
@@ -300,7 +300,6 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
         parts.registry.all,
         lambda: not_understood(parts.metering.strangers, left_out),
         parts.metering.remembered if parts.roles.receives else dict,
-        parts.registry.here,
     )
     receiving = elsewhere_routes()
     if parts.roles.receives:

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from streamgauge.alert.rules import Rule
-from streamgauge.app import machine
+from streamgauge.app.budget import machine
+from streamgauge.app.budget.governor import GovernorSettings
 from streamgauge.app.config import (
     DeclaredFlow,
     Limited,
@@ -19,7 +20,6 @@ from streamgauge.app.config import (
     PriceSettings,
 )
 from streamgauge.app.configuration import Configuration
-from streamgauge.app.governor import GovernorSettings
 from streamgauge.detect.expectations import Expectations
 from streamgauge.govern.constants import measured
 from streamgauge.govern.cost import Prices

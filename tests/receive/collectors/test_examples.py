@@ -12,8 +12,8 @@ import nats
 import pytest
 from tests.services import Service, program
 
-from streamgauge.app.collecting import collector_settings
 from streamgauge.app.configuration import Configuration
+from streamgauge.app.gather.collecting import collector_settings
 from streamgauge.testing.collecting import Bench, bench_of
 
 pytestmark = pytest.mark.broker

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from streamgauge.app.collecting import collector_settings
 from streamgauge.app.configuration import load
+from streamgauge.app.gather.collecting import collector_settings
 from streamgauge.model.errors import ConfigError
 from streamgauge.receive.collectors.faults import CollectorFault
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from streamgauge.app.config.queues import Queue, QueueWithAddress
-from streamgauge.app.units import Duration
+from streamgauge.app.config.units import Duration
 
 
 class QueueKafka(QueueWithAddress):

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pydantic import Field, SecretStr, field_validator
 
 from streamgauge.app.config.section import Section
-from streamgauge.app.units import CountLimit, Duration, Size, SizeLimit
+from streamgauge.app.config.units import CountLimit, Duration, Size, SizeLimit
 
 
 class Server(Section):

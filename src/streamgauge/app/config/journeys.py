@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import field_validator
 
 from streamgauge.app.config.section import Section
-from streamgauge.app.units import Duration, Size
+from streamgauge.app.config.units import Duration, Size
 
 HOUR_S = 3600.0
 LEAST_BUDGET = 10**6

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from streamgauge.app.config.section import Section
-from streamgauge.app.units import Duration
+from streamgauge.app.config.units import Duration
 from streamgauge.detect.calendars import parse_calendar
 from streamgauge.model.instants import read_instant
 from streamgauge.model.words import Severity

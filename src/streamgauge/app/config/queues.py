@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from streamgauge.app.config.section import Section
-from streamgauge.app.units import Duration
+from streamgauge.app.config.units import Duration
 from streamgauge.receive.collectors.address import shown
 from streamgauge.receive.collectors.naming import compile_pattern
 

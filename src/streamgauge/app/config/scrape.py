@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from streamgauge.app.config.section import Section
-from streamgauge.app.units import Duration, Size
+from streamgauge.app.config.units import Duration, Size
 from streamgauge.receive.collectors.address import shown
 
 _LONGEST_TIMEOUT_S = 10.0

@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from streamgauge.app.config.section import Section
-from streamgauge.app.units import Duration, Retention, Size
+from streamgauge.app.config.units import Duration, Retention, Size
 
 MIN_MINUTE_RETENTION_S = 2 * 86400.0
 LEAST_BUDGETS = {"disk_budget": (10**6, "1MB"), "memory_budget": (256 * 10**6, "256MB")}

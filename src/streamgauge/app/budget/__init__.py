@@ -1,0 +1,1 @@
+"""Our own disk, memory and series: measured, governed, given back."""

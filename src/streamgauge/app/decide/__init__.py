@@ -1,0 +1,1 @@
+"""The loop that decides, and what people say of flows."""

@@ -1,0 +1,1 @@
+"""What gathers beside the HTTP routes: collectors, scrapes, listeners, OTLP's own port."""

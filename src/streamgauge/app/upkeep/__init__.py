@@ -1,0 +1,1 @@
+"""What keeps running and what is kept over restarts: engine, state, loops of care."""

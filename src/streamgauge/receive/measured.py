@@ -91,7 +91,8 @@ class Numbers:
 class Histograms:
     """Points with counts by bucket; a point's cells stand side by side."""
 
-    series: list[Series] = field(default_factory=list)
+    series: Sequence[Series] = field(default_factory=list)
+    """Those of a body, or a `Roster` that has them."""
     of: Codes = field(default_factory=lambda: np.zeros(0, np.int32))
     """[n_points] index into `series`."""
     time_ns: Ints = field(default_factory=lambda: np.zeros(0, np.int64))

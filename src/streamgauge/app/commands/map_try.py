@@ -101,8 +101,10 @@ def _now_ns() -> int:
 
 def _series(measured: Measured) -> Found:
     plain, shaped = Manner(""), Manner("", is_histogram=True)
-    found = dict.fromkeys((one, plain) for one in measured.numbers.series)
-    return list(found | dict.fromkeys((one, shaped) for one in measured.histograms.series))
+    numbers, shapes = measured.numbers, measured.histograms
+    places = dict.fromkeys([*numbers.of.tolist(), *numbers.ended.tolist()])
+    found = dict.fromkeys((numbers.series[at], plain) for at in places)
+    return list(found | dict.fromkeys((shapes.series[at], shaped) for at in shapes.of.tolist()))
 
 
 def _lines(body: bytes) -> tuple[Found, dict[str, int]]:

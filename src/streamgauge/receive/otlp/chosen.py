@@ -1,16 +1,15 @@
-"""Which points of a body are kept, and the distinct series they belong to."""
+"""Which points of a body are kept, and the series they belong to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamgauge.model.refusal import RefusalReason
-from streamgauge.receive.measured import Codes, Series
+from streamgauge.receive.measured import Codes
 from streamgauge.receive.otlp.known import Known, Unkept
 from streamgauge.receive.otlp.refused import Refused, stamp_reason
 
@@ -21,10 +20,8 @@ class Chosen:
 
     at: NDArray[np.int64]
     """[n_kept] their places."""
-    series: list[Series]
-    """Distinct."""
     of: Codes
-    """[n_kept] index into `series`."""
+    """[n_kept] numbers of their series."""
 
 
 def choose(
@@ -48,13 +45,11 @@ def choose(
         why: that reason, by place.
     """
     is_late = refused.stamps(time_ns)
-    is_out = is_late | is_bad
-    if known.unkept:
-        is_out |= np.isin(numbers, known.unkept)
+    is_out = is_late | is_bad | (numbers < 0)
     if not is_out.any():
-        return Chosen(np.arange(len(numbers)), *_distinct(numbers, known))
+        return Chosen(np.arange(len(numbers)), numbers)
     for at in np.flatnonzero(is_out).tolist():
-        one, ordinal = known.members[numbers[at]], int(ordinals[at])
+        one, ordinal = known.member(int(numbers[at])), int(ordinals[at])
         if isinstance(one, Unkept):
             refused.add(ordinal, one, one.reason)
         elif is_late[at]:
@@ -62,18 +57,7 @@ def choose(
         else:
             refused.add(ordinal, one, why(at))
     at_kept = np.flatnonzero(~is_out)
-    return Chosen(at_kept, *_distinct(numbers[at_kept], known))
-
-
-def _distinct(numbers: Codes, known: Known) -> tuple[list[Series], Codes]:
-    """The series that occur, none of them unkept; and which of them each point belongs to."""
-    if not len(numbers):
-        return [], numbers
-    occurs = np.zeros(int(numbers.max()) + 1, bool)
-    occurs[numbers] = True
-    place = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
-    found = map(known.members.__getitem__, np.flatnonzero(occurs).tolist())
-    return cast("list[Series]", list(found)), place[numbers]
+    return Chosen(at_kept, numbers[at_kept])
 
 
 def known_starts(start_ns: NDArray[np.uint64], time_ns: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -128,7 +128,7 @@ class HistogramPoints:
             return Histograms()
         kept = block if len(chosen.at) == len(block.size) else block.take(chosen.at)
         return Histograms(
-            series=chosen.series,
+            series=known.roster,
             of=chosen.of,
             time_ns=kept.time_ns.astype(np.int64),
             start_ns=known_starts(kept.start_ns, kept.time_ns),

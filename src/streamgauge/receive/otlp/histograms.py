@@ -20,7 +20,7 @@ from streamgauge.receive.otlp.blocks import Block, spread
 from streamgauge.receive.otlp.cells import MAX_CELLS, NO_RECORDED_VALUE, Cells, HistogramPoint
 from streamgauge.receive.otlp.data import Placed
 from streamgauge.receive.otlp.index import cut
-from streamgauge.receive.otlp.known import Context, Known
+from streamgauge.receive.otlp.known import UNKNOWN, Context, Known
 from streamgauge.receive.otlp.points import Offsets
 
 _START, _TIME, _COUNT, _SUM = 0x11, 0x19, 0x21, 0x29
@@ -59,7 +59,7 @@ class Usual:
         self._border_of, borders = _distinct_borders(body, shape)
         is_rising = np.array([one is not None for one in borders])[self._border_of]
         self._borders = [one or _NO_BORDERS for one in borders]
-        is_usual = shape.is_usual & (self._number >= 0) & is_rising
+        is_usual = shape.is_usual & (self._number != UNKNOWN) & is_rising
         self._chosen = np.flatnonzero(is_usual)
         self.others: Offsets = np.flatnonzero(~is_usual)
         """Positions of all others."""
@@ -134,10 +134,10 @@ class _Shape:
 
 
 def _series(body: bytes, placed: Placed, shape: _Shape, known: Known) -> Codes:
-    """The numbers of their series [n]; -1: what stands there are not only attributes."""
+    """The numbers of their series [n]; UNKNOWN: what stands there are not only attributes."""
     begin, end = shape.attributes
     found = known.find(body, placed.contexts, placed.of, begin, end)
-    for at in np.flatnonzero(shape.is_usual & (found < 0)).tolist():
+    for at in np.flatnonzero(shape.is_usual & (found == UNKNOWN)).tolist():
         context, encoded = placed.context(at), body[begin[at] : end[at]]
         if known.is_readable(context, encoded, _ATTRIBUTE):
             found[at] = known.number(context, encoded)

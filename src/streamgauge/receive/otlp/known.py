@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgauge.receive.measured import Codes, Form, Series
+from streamgauge.receive.measured import Codes, Form, Roster, Series
 from streamgauge.receive.otlp import attributes, wire
 from streamgauge.receive.otlp.attributes import Pair
 from streamgauge.receive.otlp.index import Entry, Index, cut
@@ -29,6 +29,10 @@ _FEW = 256
 """So many points are looked up one by one: sooner than all at once."""
 _WAITING = 64
 """So many entries wait for the index, or an eighth of those in it."""
+UNKNOWN = -1
+"""In the place of a number."""
+_FIRST_UNKEPT = -2
+"""From here on downwards numbers stand for what is refused."""
 
 
 class Unkept(NamedTuple):
@@ -76,13 +80,12 @@ class Known:
         self._contexts: dict[Measuring, Context] = {}
         self._bases: dict[tuple[bytes, bytes], Mapping[str, str] | str] = {}
         self._numbers: dict[Series | Unkept, int] = {}
+        self._unkept: list[Unkept] = []
         self._index = Index()
         self._waiting: list[Entry] = []
         self._lock = threading.Lock()
-        self.members: list[Series | Unkept] = []
-        """By number: what points belong to, each once."""
-        self.unkept: list[int] = []
-        """Those whose points are refused."""
+        self.roster = Roster()
+        """Series by number."""
         self.entry_count = 0
 
     @property
@@ -145,7 +148,7 @@ class Known:
         begin: NDArray[np.int64],
         end: NDArray[np.int64],
     ) -> Codes:
-        """The numbers of the series of many points [n]; -1 where they are not known.
+        """The numbers of the series of many points [n]; UNKNOWN where they are not known.
 
         Args:
             body: with their attributes, each with tag and length.
@@ -154,13 +157,13 @@ class Known:
             begin: [n] where the attributes stand; in order, and no two overlap.
             end: [n] where they end.
         """
-        found = np.full(len(of), -1, np.int32)
+        found = np.full(len(of), UNKNOWN, np.int32)
         if len(of) > _FEW:
             owners = np.array([context.number for context in contexts], np.int32)
             found = self._index_now().find(cut(body, begin, end), owners[of])
-        rest = np.flatnonzero(found < 0)
+        rest = np.flatnonzero(found == UNKNOWN)
         told = zip(of[rest].tolist(), begin[rest].tolist(), end[rest].tolist(), strict=True)
-        found[rest] = [contexts[one].series.get(body[at:stop], -1) for one, at, stop in told]
+        found[rest] = [contexts[one].series.get(body[at:stop], UNKNOWN) for one, at, stop in told]
         return found
 
     def _index_now(self) -> Index:
@@ -169,13 +172,19 @@ class Known:
                 self._index, self._waiting = Index(self._waiting, self._index), []
         return self._index
 
+    def member(self, number: int) -> Series | Unkept:
+        """What a number stands for."""
+        return self.roster[number] if number >= 0 else self._unkept[_FIRST_UNKEPT - number]
+
     def _number(self, one: Series | Unkept) -> int:
         found = self._numbers.get(one)
         if found is None:
-            found = self._numbers[one] = len(self.members)
-            self.members.append(one)
             if isinstance(one, Unkept):
-                self.unkept.append(found)
+                self._unkept.append(one)
+                found = _FIRST_UNKEPT - len(self._unkept) + 1
+            else:
+                found = self.roster.add(one)
+            self._numbers[one] = found
         return found
 
     def _make(self, context: Context, encoded: bytes, extra: Mapping[str, str]) -> Series | Unkept:

@@ -22,7 +22,7 @@ from streamgauge.receive.otlp import wire
 from streamgauge.receive.otlp.cells import NO_RECORDED_VALUE
 from streamgauge.receive.otlp.chosen import choose, known_starts
 from streamgauge.receive.otlp.data import Placed, Places
-from streamgauge.receive.otlp.known import Context, Known
+from streamgauge.receive.otlp.known import UNKNOWN, Context, Known
 from streamgauge.receive.otlp.points import Offsets
 from streamgauge.receive.otlp.refused import Refused
 
@@ -76,7 +76,7 @@ def _series(
     end = np.where(is_usual, placed.stops, begin)
     found = known.find(body, placed.contexts, placed.of, begin, end)
     odd: dict[int, Point] = {}
-    for at in np.flatnonzero((found < 0) | ~is_usual).tolist():
+    for at in np.flatnonzero((found == UNKNOWN) | ~is_usual).tolist():
         context, encoded = placed.context(at), body[begin[at] : end[at]]
         if is_usual[at] and known.is_readable(context, encoded, ATTRIBUTE):
             found[at] = known.number(context, encoded)
@@ -193,7 +193,7 @@ class _Columns:
         gone = self.is_ended[chosen.at]
         told = chosen.at[~gone]
         return Numbers(
-            series=chosen.series,
+            series=known.roster,
             of=chosen.of[~gone],
             time_ns=self.time_ns[told].astype(np.int64),
             start_ns=known_starts(self.start_ns[told], self.time_ns[told]),

@@ -156,7 +156,7 @@ class _Walk:
             if not points:
                 continue
             first = points[0]
-            series = self.known.members[first.number]
+            series = self.known.member(first.number)
             if isinstance(series, Unkept):
                 self.refused.add(ordinal, series, series.reason)
             elif self.refused.is_late(first.time_ns):

@@ -36,7 +36,6 @@ from streamgauge.app.gather.leasing import Leasing
 from streamgauge.app.gather.listening import check_listeners
 from streamgauge.app.gather.otlp import check_otlp
 from streamgauge.app.moves.control import Control
-from streamgauge.app.operations import OwnOperations, not_understood
 from streamgauge.app.roles import (
     DETECT_LEASE,
     LEASE_S,
@@ -47,6 +46,7 @@ from streamgauge.app.roles import (
     sharing_of,
 )
 from streamgauge.app.serve.auth import TokenGate
+from streamgauge.app.serve.operations import OwnOperations, not_understood
 from streamgauge.app.serve.server import free_address, serve
 from streamgauge.app.upkeep.care import cares, deciding_cares
 from streamgauge.app.upkeep.engine import make_store
@@ -300,6 +300,7 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
         parts.registry.all,
         lambda: not_understood(parts.metering.strangers, left_out),
         parts.metering.remembered if parts.roles.receives else dict,
+        parts.registry.here,
     )
     receiving = elsewhere_routes()
     if parts.roles.receives:

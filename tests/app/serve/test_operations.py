@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamgauge.app.operations import OwnOperations
+from streamgauge.app.serve.operations import OwnOperations
 from streamgauge.model.clock import SimulatedClock
 from streamgauge.model.views import Lag
 from streamgauge.receive.intake import Origin

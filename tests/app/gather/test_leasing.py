@@ -164,6 +164,8 @@ def test_who_decides_knows_how_the_others_gather(state: State, clock: SimulatedC
         for process in (a, b, decides):
             await process.turn()
         assert decides.states == b.states == {"one": GathererState.FAILING}
+        here = [[one.name for one in p.registry.here()] for p in (a, b, decides)]
+        assert here == [["one"], [], []], "each gatherer counts once in all /metrics together"
         (health,) = decides.registry.all()
         assert (health.last_error, health.fault) == ("one:1 refuses connections", Fault.REFUSED)
         clock.advance(LEASE_S + 1)

@@ -11,7 +11,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from streamgauge.app.budget.metrics import BudgetCollector
 from streamgauge.app.decide.watch import Watch
-from streamgauge.app.gatherer_metrics import GathererCollector
+from streamgauge.app.gather.metrics import GathererCollector
 from streamgauge.model.budget import Budget
 from streamgauge.model.errors import StoreError
 from streamgauge.model.gatherer import GathererHealth
@@ -84,6 +84,7 @@ class OwnOperations:
         gatherers: Callable[[], list[GathererHealth]] = list,
         unmapped: Callable[[], list[Unmapped]] = list,
         remembered: Callable[[], Mapping[str, int]] = dict,
+        gathered_here: Callable[[], list[GathererHealth]] = list,
     ) -> None:
         self._store, self._watch, self._ledger = store, watch, ledger
         self._not_open, self._budget, self._gatherers = not_open, budget, gatherers
@@ -91,7 +92,7 @@ class OwnOperations:
         self._registry = CollectorRegistry()
         self._registry.register(SelfCollector(store, watch, state, remembered))
         self._registry.register(BudgetCollector(budget))
-        self._registry.register(GathererCollector(gatherers))
+        self._registry.register(GathererCollector(gathered_here))
         ProcessCollector(registry=self._registry)
         self._registry.register(GC_COLLECTOR)
 

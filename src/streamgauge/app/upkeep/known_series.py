@@ -7,11 +7,13 @@ series are new once more, and need the allowance they needed before.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import structlog
 
+from streamgauge.model.whole import replace_whole
 from streamgauge.receive.guard import SeriesGuard
 
 log = structlog.get_logger(__name__)
@@ -42,11 +44,10 @@ class KnownSeries:
         if self._guard.known_count == self._saved_count:
             return
         hashes = self._guard.known()
-        new = self._path.with_suffix(".new")
+        content = BytesIO()
+        np.save(content, hashes)
         try:
-            with new.open("wb") as stream:
-                np.save(stream, hashes)
-            new.replace(self._path)
+            replace_whole(self._path, content.getvalue())
         except OSError as error:
             log.warning("the known series cannot be kept", error=str(error))
             return

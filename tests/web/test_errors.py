@@ -151,6 +151,7 @@ def test_a_journey_that_may_lack_hops_says_so(site: Site) -> None:
 def test_an_id_of_any_kind_has_its_page(site: Site) -> None:
     page = site.page(f"/messages/{quote(WAITING_ID, safe='')}")
     assert text(page.cssselect("h1")[0]) == WAITING_ID
+    assert "Latency unknown none was told" in text(page)
     assert "On its way It was last seen at queued." in text(page)
     assert "Latency unknown" in text(page)
 

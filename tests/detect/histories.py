@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+from ledgers import ledger, lose
 
 from fleet import DAY, Fleet, Sender, make, queue_table, steady
 from streamgauge.model.flow import Flow
@@ -27,6 +28,7 @@ class Case:
     silence: set[str] = field(default_factory=set)
     errors: set[str] = field(default_factory=set)
     backlog: set[str] = field(default_factory=set)
+    loss: set[str] = field(default_factory=set)
     blind: bool = False
     suspected: Suspected | None = None
     """Whose side every finding is on; None: not asked."""
@@ -176,6 +178,15 @@ def _retired() -> Fleet:
     return steady(20, 3 * DAY).silence([19], -120)
 
 
+def _a_third_vanishes() -> Fleet:
+    """Received, and neither delivered nor failed, for three hours."""
+    fleet = ledger(tenants=6, days=8, per_hour=3000.0)
+    end = WEEK_LEARNED + 260
+    fleet.ok, fleet.failed = fleet.ok[:, :end], fleet.failed[:, :end]
+    lose(fleet, of(fleet, tenant="t02", integration="ga4"), -260, -60, 0.33)
+    return fleet
+
+
 def _queue(
     backlog: Callable[[np.ndarray], np.ndarray],
     age: Callable[[np.ndarray], np.ndarray],
@@ -234,6 +245,8 @@ CASES = [
     Case("one of one failed: none", _one_of_one, WEEK_LEARNED),
     Case("one customer fails on every integration: the customer",
          _customer_fails_everywhere, WEEK_LEARNED, errors={"errors/t04/*/*/*/"}),
+    Case("a third of what is received for one integration vanishes: loss",
+         _a_third_vanishes, WEEK_LEARNED, loss={"loss/t02/*/ga4/*/"}),
     Case("hourly batches that come: nothing", lambda: _batches(None), WEEK_LEARNED),
     Case("hourly batches that stopped five hours ago: silence",
          lambda: _batches(300), WEEK_LEARNED, silence={"silence/t2/*/*/*/"}),

@@ -42,6 +42,7 @@ def test_every_detector_answers(case: Case) -> None:
     assert keys[Kind.SILENCE] == case.silence
     assert keys[Kind.ERRORS] == case.errors
     assert keys[Kind.BACKLOG] == case.backlog
+    assert keys[Kind.LOSS] == case.loss
     assert bool(keys[Kind.BLIND]) is case.blind
     assert case.suspected is None or {f.suspected for f in found} == {case.suspected}
     assert len(found) == sum(len(found_keys) for found_keys in keys.values())

@@ -49,6 +49,21 @@ class Arrivals:
         """How many rows."""
         return len(self.minute)
 
+    def part(self, at: Ints) -> Arrivals:
+        """Some of the rows, by their places."""
+        return Arrivals(
+            self.minute[at],
+            self.flows[at],
+            self.rows[at],
+            self.counts[at],
+            self.has_failed[at],
+            self.is_filtered[at],
+            self.first_s[at],
+            self.last_s[at],
+            None if self.reason is None else self.reason.take(pa.array(at)),
+            None if self.active_minutes is None else self.active_minutes[at],
+        )
+
 
 class Locator:
     """Makes arrivals of tables; the levels grow with every flow never seen before."""

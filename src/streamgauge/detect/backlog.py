@@ -16,92 +16,27 @@ Source: Theil-Sen slope, Sen, JASA 63 (1968).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from streamgauge.detect.arrays import Floats
-from streamgauge.detect.backlog_words import backlog_finding, backlog_key
+from streamgauge.detect.backlog_fold import BacklogFold
+from streamgauge.detect.backlog_words import backlog_finding, backlog_key, scope_of
+from streamgauge.detect.capacity_seen import QueueCapacity
+from streamgauge.detect.queue_seen import FIELDS, Queue, usual_age_s, usual_backlog
 from streamgauge.model.finding import Finding
+from streamgauge.model.flow import Scope
 
-_FIELDS = ("backlog", "oldest_age_s", "in_total", "out_total", "consumers")
 _TAGS = ["queue", "pipeline", "integration", "tenant"]
-_KEPT = 64
-_BUCKETS = 128
 _AGE_FLOOR_S = 60.0
 _BACKLOG_FLOOR = 100.0
 _FAR = 1.5
 _GROWING_MINUTES = 5
+_TREND_REPORTS = 10
 _LEARN_AFTER_MINUTES = 30
 """What may be the beginning of an incident is not habit yet."""
 _YOUNG_MINUTES = 30
 """A queue seen for less has no habit: only an age over ten floors counts."""
-
-
-@dataclass
-class Queue:
-    """What was reported of one queue."""
-
-    tags: tuple[str, str, str, str]
-    minutes: list[int] = field(default_factory=list)
-    values: list[Floats] = field(default_factory=list)
-    """One array [5] in the order of `_FIELDS` for each of `minutes`; NaN: not reported."""
-    ages: Floats = field(default_factory=lambda: np.zeros(_BUCKETS))
-    backlogs: Floats = field(default_factory=lambda: np.zeros(_BUCKETS))
-    learned_until: int = -1
-    open_since: float | None = None
-    why: str = ""
-    good_minutes: int = 0
-    judged_minute: int = -1
-    told: Finding | None = None
-    is_fresh: bool = False
-    """Whether something was reported since the last turn."""
-
-    def put(self, minute: int, values: Floats) -> None:
-        """Take the last values of a minute; older reports than are kept are dropped."""
-        if self.minutes and minute < self.minutes[0] and len(self.minutes) >= _KEPT:
-            return
-        self.is_fresh = True
-        place = int(np.searchsorted(self.minutes, minute))
-        if place < len(self.minutes) and self.minutes[place] == minute:
-            known = self.values[place]
-            self.values[place] = np.where(np.isnan(values), known, values)
-        else:
-            self.minutes.insert(place, minute)
-            self.values.insert(place, values)
-        if len(self.minutes) > 2 * _KEPT:
-            self.learn(self.minutes[-_KEPT])
-            del self.minutes[:-_KEPT], self.values[:-_KEPT]
-
-    def learn(self, before_minute: int) -> None:
-        """Add the minutes up to `before_minute` to the habit, unless an incident is open."""
-        for minute, values in zip(self.minutes, self.values, strict=True):
-            if self.learned_until < minute < before_minute:
-                self.learned_until = minute
-                if self.open_since is None or 60 * minute < self.open_since:
-                    _count(self.ages, values[1])
-                    _count(self.backlogs, values[0])
-
-    def column(self, name: str, minutes: int) -> Floats:
-        """The last reports of one field, oldest first, of the last `minutes` reports."""
-        values = self.values[-minutes:]
-        return np.array([v[_FIELDS.index(name)] for v in values])
-
-    def rates(self) -> tuple[float | None, float | None]:
-        """In and out, messages a second, over the last minutes; None where not reported."""
-        return self._rate("in_total"), self._rate("out_total")
-
-    def _rate(self, name: str) -> float | None:
-        values, minutes = self.column(name, 6), np.array(self.minutes[-6:])
-        there = np.isfinite(values)
-        if there.sum() < 2:
-            return None
-        step = np.diff(values[there])
-        # A counter that fell was restarted: that step tells nothing.
-        span = np.diff(minutes[there])[step >= 0.0].sum()
-        return float(step[step >= 0.0].sum() / (60.0 * span)) if span else None
 
 
 class Backlogs:
@@ -113,6 +48,20 @@ class Backlogs:
         self.version = 0
         """Grows with everything added."""
         self._newest_minute = -1
+        self._fold = BacklogFold()
+
+    def grown(self, scope: Scope, since_hour: int) -> tuple[float, float]:
+        """Messages that went into, and came out of, the queues of a scope since an hour began."""
+        steps = [
+            queue.week.grown(since_hour)
+            for queue in self._queues.values()
+            if _concerns(queue.tags, scope)
+        ]
+        return sum(max(step, 0.0) for step in steps), sum(max(-step, 0.0) for step in steps)
+
+    def capacities(self) -> list[tuple[tuple[str, str, str, str], QueueCapacity]]:
+        """What each queue could take, by its tags."""
+        return [(queue.tags, queue.capacity) for queue in self._queues.values()]
 
     def observe(self, table: pa.Table) -> None:
         """Add rows of QUEUES_COLUMNS."""
@@ -120,12 +69,12 @@ class Backlogs:
             return
         self.version += 1
         frame = pl.DataFrame(table).with_columns(
-            pl.col(_TAGS).cast(pl.String), pl.col(_FIELDS).cast(pl.Float64).fill_null(np.nan)
+            pl.col(_TAGS).cast(pl.String), pl.col(FIELDS).cast(pl.Float64).fill_null(np.nan)
         )
         for key, part in frame.sort("last_ns").group_by(_TAGS, maintain_order=True):
             tags = (str(key[0]), str(key[1]), str(key[2]), str(key[3]))
             queue = self._queues.setdefault(tags, Queue(tags))
-            values = part.select(_FIELDS).to_numpy()
+            values = part.select(FIELDS).to_numpy()
             self._newest_minute = max(self._newest_minute, int(str(part["minute"].max())))
             for minute, row in zip(part["minute"].to_list(), values, strict=True):
                 queue.put(int(minute), np.where(np.isfinite(row), row, np.nan))
@@ -136,6 +85,7 @@ class Backlogs:
             since = since_by_key.get(backlog_key(queue.tags))
             if since is not None:
                 queue.open_since, queue.why = since, queue.why or "old"
+        self._fold.restore(since_by_key)
 
     def judge(self, watermark: float, now: float, is_blind: bool) -> list[Finding]:
         """The findings that hold; while blind nothing opens or closes.
@@ -156,7 +106,7 @@ class Backlogs:
                 if queue.good_minutes == 0 or queue.told is None:
                     queue.told = self._finding(queue, now)
                 found.append(queue.told)
-        return found
+        return self._fold.findings(found)
 
     def _turn(self, queue: Queue, minute: int) -> None:
         if queue.minutes[-1] < minute - 10:
@@ -177,7 +127,7 @@ class Backlogs:
 
     def _why(self, queue: Queue) -> str:
         """Which of the three rules holds; empty if none."""
-        if len(queue.minutes) < 2:
+        if len(queue.minutes) < 2 or _is_small(queue):
             return ""
         if (queue.column("oldest_age_s", 2) > self.age_limit_s(queue)).all():
             return "old"
@@ -190,7 +140,7 @@ class Backlogs:
             len(backlog) == _GROWING_MINUTES
             and steady
             and (backlog > self.backlog_limit(queue)).all()
-            and slope(backlog) > 0.0
+            and queue.trend_per_s(_GROWING_MINUTES) > 0.0
         ):
             return "growing"
         return ""
@@ -212,13 +162,13 @@ class Backlogs:
         """The age that is not usual any more."""
         if queue.ages.sum() < _YOUNG_MINUTES:
             return 10.0 * _AGE_FLOOR_S
-        return max(_AGE_FLOOR_S, _FAR * _quantile(queue.ages))
+        return max(_AGE_FLOOR_S, _FAR * usual_age_s(queue))
 
     def backlog_limit(self, queue: Queue) -> float:
         """The backlog that is not usual any more; infinite without a habit."""
         if queue.backlogs.sum() < _YOUNG_MINUTES:
             return np.inf
-        return max(_BACKLOG_FLOOR, 2.0 * _FAR * _quantile(queue.backlogs))
+        return max(_BACKLOG_FLOOR, 2.0 * _FAR * usual_backlog(queue))
 
     def _finding(self, queue: Queue, now: float) -> Finding:
         backlog = queue.column("backlog", _GROWING_MINUTES)
@@ -228,32 +178,25 @@ class Backlogs:
             queue.open_since or now,
             now,
             age_s=float(queue.column("oldest_age_s", 1)[0]),
-            usual_age_s=_quantile(queue.ages) if queue.ages.sum() else None,
+            usual_age_s=usual_age_s(queue) if queue.ages.sum() else None,
             backlog=float(backlog[-1]),
-            usual_backlog=_quantile(queue.backlogs) if queue.backlogs.sum() else None,
-            slope_per_s=slope(backlog) / 60.0,
+            usual_backlog=usual_backlog(queue) if queue.backlogs.sum() else None,
+            slope_per_s=queue.trend_per_s(_TREND_REPORTS),
             rates=queue.rates(),
             consumers=float(queue.column("consumers", 1)[0]),
+            load=queue.week.load,
         )
 
 
-def slope(values: Floats) -> float:
-    """Theil-Sen slope per step: the median of all pairwise slopes; 0 for fewer than two values."""
-    values = values[np.isfinite(values)]
-    i, j = np.triu_indices(len(values), 1)
-    return float(np.median((values[j] - values[i]) / (j - i))) if len(i) else 0.0
+def _concerns(tags: tuple[str, str, str, str], scope: Scope) -> bool:
+    """Whether messages of a scope may wait in a queue."""
+    return all(
+        mine is None or theirs is None or mine == theirs
+        for mine, theirs in zip(scope_of(tags), scope, strict=True)
+    )
 
 
-def _bucket(value: float) -> int:
-    return int(np.clip(2.0 * np.log2(1.0 + max(value, 0.0)), 0, _BUCKETS - 1))
-
-
-def _count(histogram: Floats, value: float) -> None:
-    if np.isfinite(value):
-        histogram[_bucket(float(value))] += 1.0
-
-
-def _quantile(histogram: Floats) -> float:
-    """The value that 99.5 of 100 minutes stay under."""
-    reached = np.cumsum(histogram) >= 0.995 * histogram.sum()
-    return float(2.0 ** ((np.argmax(reached) + 1) / 2.0) - 1.0)
+def _is_small(queue: Queue) -> bool:
+    """Whether none of the rules can hold, which is so nearly always."""
+    newest = queue.values[-1]
+    return bool(newest[1] <= _AGE_FLOOR_S and newest[0] <= _BACKLOG_FLOOR and newest[4] > 0.0)

@@ -24,6 +24,7 @@ from streamgauge.detect.fold import Fold
 from streamgauge.detect.gaps import SeenTime
 from streamgauge.detect.habit import Habit
 from streamgauge.detect.levels import Level, Levels, Names
+from streamgauge.detect.loss import Loss
 from streamgauge.detect.open_time import OpenTime
 from streamgauge.detect.routers import Routers
 from streamgauge.detect.shape import WEEK
@@ -201,6 +202,7 @@ class Detector:
             self._levels, self._sums, self._excuses, open_time, self._silences.being_loaded
         )
         self._watchers: list[Watcher] = []
+        self._watchers.append(Loss(self._levels, self._backlogs.grown))
         self._late: list[Ints] = []
         self._has_started = self._has_arrived = False
         self._looked_at: tuple[int, int, float, bool, int] | None = None
@@ -280,7 +282,7 @@ class Detector:
         self._to_restore.clear()
 
 
-_OURS = {Kind.SILENCE, Kind.ERRORS, Kind.BACKLOG, Kind.BLIND}
+_OURS = {Kind.SILENCE, Kind.ERRORS, Kind.BACKLOG, Kind.BLIND, Kind.LOSS}
 _BLIND_KEY = blind_finding(0.0, 0.0, 0).key
 _LEVELS: Mapping[tuple[bool, ...], Level] = {
     (True, True, False, False): Level.SOURCE,

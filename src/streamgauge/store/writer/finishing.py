@@ -102,6 +102,8 @@ def as_first(segment: Segment, bodies: list[Body]) -> dict[str, pa.Table]:
     if "messages" in tables:
         tables["messages"] = columns.join([body.messages for body in bodies], columns.MESSAGES)
         tables["minute"] = tables["minute"].drop_columns(list(EXTREMES))
+    if "seen_minute" in tables:
+        tables["seen_minute"] = tables["seen_minute"].drop_columns(["heard_ns"])
     return tables
 
 

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from streamgauge.receive.messages.fingerprints import fingerprint, pattern_of
-from streamgauge.receive.messages.redaction import Redaction, RedactRule
+from streamgauge.receive.messages.redaction import Redaction, RedactRule, applied
 
 
 def pattern(text: str) -> str:
@@ -201,3 +201,45 @@ def test_a_pattern_that_cannot_be_used_is_told(rule: str, why: str) -> None:
 def test_no_text_makes_a_pattern_slow() -> None:
     text = "a" * 200_000 + "!"
     assert Redaction([RedactRule("(a+)+$")], hides_personal_data=False).text(text) == text
+
+
+WORDS = st.sampled_from(
+    [
+        "a@b.de",
+        "%40b.de",
+        "http://u:p@h",
+        "Bearer abcdefg",
+        "to\u212aen=x",
+        "\u017fecret: y",
+        "authori\u017fation=abc",
+        "API_KEY=1",
+        "Cookie: s",
+        "eyJabcdefgh.x",
+        "sk-0123456789abcdefgh",
+        "AKIA0123456789ABCDEF",
+        "xoxb-0123456789",
+        "SG.0123456789abcdef.0123456789abcdef",
+        "-----BEGIN PRIVATE KEY-----",
+        "4111 1111 1111 1111",
+        "timeout after 5 ms",
+        " ",
+        "=",
+        "@",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(WORDS, max_size=4).map("".join), min_size=1, max_size=3))
+def test_rules_that_are_left_out_would_change_nothing(texts: list[str]) -> None:
+    redaction = Redaction()
+    chosen = applied(pl.col("text"), redaction.rules_for(texts, "error"))
+    told = pl.DataFrame({"text": texts}).select_seq(chosen)["text"]
+    assert told.to_list() == redaction.of(pl.Series(texts), "error").to_list()
+
+
+def test_rules_of_the_configuration_leave_none_out() -> None:
+    redaction = Redaction([RedactRule("x", "password=hunter2")])
+    rules = redaction.rules_for(["x"], "error")
+    told = pl.DataFrame({"text": ["x"]}).select_seq(applied(pl.col("text"), rules))["text"][0]
+    assert told == redaction.of(pl.Series(["x"]), "error")[0] == "password=[redacted]"

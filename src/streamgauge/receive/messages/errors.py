@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streamgauge.model.words import FAILED
 from streamgauge.receive.messages.columns import encoded
 from streamgauge.receive.messages.fingerprints import fingerprint, pattern_of
-from streamgauge.receive.messages.redaction import Redaction
+from streamgauge.receive.messages.redaction import Redaction, RedactRule, applied
 from streamgauge.receive.schema import constant_tag, tag_array
 
 MAX_ERROR_CHARACTERS = 2000
@@ -76,14 +76,16 @@ def _is_told(texts: pa.Array) -> NDArray[np.bool_]:
 def _cleaned(texts: pa.Array, redaction: Redaction) -> pl.DataFrame:
     """`error` and `pattern` of distinct texts."""
     # In this thread: the pool's threads would compile the expressions again for each body.
-    frame = pl.DataFrame({"error": pl.Series(values=texts)}).select_seq(_clean_text(redaction))
+    column = pl.Series(values=texts)
+    rules = redaction.rules_for(column.to_list(), "error")
+    frame = pl.DataFrame({"error": column}).select_seq(_clean_text(rules))
     has_quotes = pc.any(pc.match_substring(texts, '"')).as_py()
     return frame.with_columns_seq(_pattern(has_quotes))
 
 
-@lru_cache(8)
-def _clean_text(redaction: Redaction) -> pl.Expr:
-    error = redaction.expression(pl.col("error"), "error")
+@lru_cache(64)
+def _clean_text(rules: tuple[RedactRule, ...]) -> pl.Expr:
+    error = applied(pl.col("error"), rules)
     return error.str.replace_all("\0", "\ufffd", literal=True).str.slice(0, MAX_ERROR_CHARACTERS)
 
 

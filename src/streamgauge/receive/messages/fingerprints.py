@@ -76,15 +76,14 @@ def pattern_of(text: pl.Expr, *, has_quotes: bool = True) -> pl.Expr:
             .str.replace_all(_WORDS_OF_KINDS, f"${{1}}{_QUOTE}${{2}}{_QUOTE}")
             .str.replace_all(_SENTENCES, f"${{1}}{_QUOTE}")
         )
-    return (
+    text = (
         text.str.replace_all(_ALL, f"${{1}}${{2}}{_MARK}")
         .str.replace_all(f"([0-9]){_MARK}", "$1")
         .str.replace_all(f"[+-]?{_MARK}(?:[.,:_-]?{_MARK})*", VARIES)
-        .str.replace_all(_QUOTE, '"', literal=True)
-        .str.replace_all(r"\s+", " ")
-        .str.strip_chars()
-        .str.slice(0, MAX_PATTERN_CHARACTERS)
     )
+    if has_quotes:
+        text = text.str.replace_all(_QUOTE, '"', literal=True)
+    return text.str.replace_all(r"\s+", " ").str.strip_chars().str.slice(0, MAX_PATTERN_CHARACTERS)
 
 
 def fingerprint(integration: str, reason: str, pattern: str) -> int:

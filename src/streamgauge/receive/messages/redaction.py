@@ -31,6 +31,8 @@ class RedactRule:
     """`$1` stands for the first group."""
     fields: tuple[str, ...] = DEFAULT_FIELDS
     """Of `error`, `reason`, `id` and `text`."""
+    marks: tuple[str, ...] = ()
+    """Each text that it changes has one of these in it, case-folded; none: it may be any text."""
 
 
 _NAMES_OF_SECRETS = (
@@ -38,13 +40,21 @@ _NAMES_OF_SECRETS = (
     r"(?:api|access|account|private|secret|license|write)[_-]?key|sessionid|cookie"
 )
 PERSONAL_DATA = (
-    RedactRule(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", "[e-mail]"),
-    RedactRule(r"://[^\s/:@]*:[^\s/@]+@", f"://{REPLACEMENT}@"),
-    RedactRule(r"(?i)\b(bearer|basic|token|geniekey|apikey) +[\w.~+/=:-]{6,}", f"$1 {REPLACEMENT}"),
+    RedactRule(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", "[e-mail]", marks=("@", "%40")),
+    RedactRule(r"://[^\s/:@]*:[^\s/@]+@", f"://{REPLACEMENT}@", marks=("://",)),
+    RedactRule(
+        r"(?i)\b(bearer|basic|token|geniekey|apikey) +[\w.~+/=:-]{6,}",
+        f"$1 {REPLACEMENT}",
+        marks=("bearer ", "basic ", "token ", "geniekey ", "apikey "),
+    ),
     RedactRule(
         rf"(?i)((?:{_NAMES_OF_SECRETS})\w*\\?[\"']?\s*(?:=|:|%3d)\s*\\?[\"']?)"
         r"(?:(?:bearer|basic|token) +)?[^\s\"'\\&,;\[)}\]]+",
         f"${{1}}{REPLACEMENT}",
+        marks=(
+            *("pass", "pwd", "secret", "token", "credential", "authori", "signature"),
+            *("key", "sessionid", "cookie"),
+        ),
     ),
     RedactRule(
         r"\b(?:eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*(?:\.[0-9A-Za-z_-]*)?|"
@@ -53,8 +63,14 @@ PERSONAL_DATA = (
         r"glpat-[0-9A-Za-z_-]{16,}|xox[abeoprs]-[0-9A-Za-z-]{10,}|AIza[0-9A-Za-z_-]{30,}|"
         r"ya29\.[0-9A-Za-z_-]{10,}|SG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,})",
         REPLACEMENT,
+        marks=(
+            *("eyj", "sk_", "pk_", "rk_", "whsec_", "sk-", "akia", "asia", "ghp_", "gho_", "ghu_"),
+            *("ghs_", "ghr_", "github_pat_", "glpat-", "xox", "aiza", "ya29.", "sg."),
+        ),
     ),
-    RedactRule(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*", REPLACEMENT),
+    RedactRule(
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*", REPLACEMENT, marks=("private key-----",)
+    ),
     RedactRule(
         r"\b(?:(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6(?:011|4[4-9]\d|5\d\d)|35\d\d)[ -]?\d{4}[ -]?\d{4}"
         r"[ -]?\d{4}|3(?:[47]\d\d|0[0-5]\d|[68]\d\d)[ -]?\d{6}[ -]?\d{4,5})\b",
@@ -83,6 +99,7 @@ class Redaction:
         given = tuple(rules)
         for rule in given:
             check_pattern(rule.pattern)
+        self._given = given
         self._rules = given + (PERSONAL_DATA if hides_personal_data else ())
         self._known: dict[tuple[str, str], str] = {}
 
@@ -97,10 +114,24 @@ class Redaction:
 
     def expression(self, text: pl.Expr, field: str) -> pl.Expr:
         """The same within a query."""
-        for rule in self._rules:
-            if field in rule.fields:
-                text = text.str.replace_all(rule.pattern, rule.replace)
-        return text
+        return applied(text, self._rules_of(field))
+
+    def _rules_of(self, field: str) -> tuple[RedactRule, ...]:
+        return tuple(rule for rule in self._rules if field in rule.fields)
+
+    def rules_for(self, texts: Iterable[str], field: str) -> tuple[RedactRule, ...]:
+        """The rules that may change any of these texts of a field; the others change none of them.
+
+        Looking for a rule's marks costs far less than its expression. Where there are rules of the
+        configuration, all are given: their replacements may hold what others look for.
+        """
+        rules = self._rules_of(field)
+        if any(field in rule.fields for rule in self._given):
+            return rules
+        seen = "\n".join(texts).casefold()
+        return tuple(
+            rule for rule in rules if not rule.marks or any(mark in seen for mark in rule.marks)
+        )
 
     def words(self, words: list[str], field: str) -> list[str]:
         """Words that come again and again, redacted; what they become is remembered."""
@@ -125,6 +156,13 @@ class Redaction:
             told = told.str.replace_all(rule.pattern, rule.replace)
         frame = pl.DataFrame({"text": texts}, schema={"text": pl.String})
         return frame.select_seq(told)["text"].to_list()
+
+
+def applied(text: pl.Expr, rules: Iterable[RedactRule]) -> pl.Expr:
+    """A text after some rules, in their order."""
+    for rule in rules:
+        text = text.str.replace_all(rule.pattern, rule.replace)
+    return text
 
 
 def check_pattern(pattern: str) -> None:

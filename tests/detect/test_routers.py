@@ -290,3 +290,22 @@ def test_a_history_that_is_loaded_brings_no_router_that_has_stopped() -> None:
     assert [f.key for _, f in watch.opened if f.kind is Kind.BLIND] == []
     states = {one.name: one.state for one in watch.detector.routers()}
     assert states["old-router"] is RouterState.GONE
+
+
+def test_a_message_counted_at_four_integrations_is_no_evidence_four_times() -> None:
+    """Two small customers quiet for a quarter of an hour were told as a router that stopped."""
+    senders = [
+        Sender(Flow(f"t{i}", "web", integration, "main", "delivered"), per_hour=15.0)
+        for i in range(4)
+        for integration in ("ga4", "s3", "braze", "kafka")
+    ]
+    fleet = make(senders, 4 * DAY, seed=3)
+    for first in range(0, len(senders), 4):
+        fleet.ok[first : first + 4] = fleet.ok[first]
+    fleet.ok[:8, -15:] = 0
+    fleet.ok[8:, -2:] = 1
+    way = np.repeat((np.arange(len(senders)) // 8)[:, None], fleet.minutes, axis=1)
+    routed = Routed(fleet, names(2), way)
+    first = fleet.minutes - 60
+    watch = learned(routed, first).run(routed, first, fleet.minutes)
+    assert [f.summary for _, f in watch.opened if f.kind is Kind.BLIND] == []

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from streamgauge.detect.arrays import Bools, Floats, Ints
+from streamgauge.detect.budget import FalsePages
 from streamgauge.detect.habit import Habit
 from streamgauge.detect.levels import Levels
 from streamgauge.detect.router_table import STALE_S, RouterTable
@@ -45,11 +46,12 @@ _MOSTLY = 0.6
 _LEAST_REPORTS = 5.0
 _MOVED = 0.5
 _NATS = 7.0
+_WEEK_S = 7 * 86_400.0
 _NATS_OF_PULSE = 3.0
 """Enough where the router reports by itself, regularly, and no new one has come in its place."""
 _REPLACED_WITHIN_S = 600.0
 _SAME_ONSET_S = 300.0
-_FORGET_S = 7 * 86_400.0
+_FORGET_S = _WEEK_S
 
 
 @dataclass
@@ -67,6 +69,7 @@ class Routers:
 
     def __init__(self, levels: Levels, sums: Sums, habit: Habit, evidence: SilenceEvidence) -> None:
         self._levels, self._sums, self._habit, self._evidence = levels, sums, habit, evidence
+        self._budget = FalsePages()
         self.table = RouterTable(levels)
         self.blind: dict[int, float] = {}
         """By row: the time of its last report."""
@@ -207,11 +210,22 @@ class Routers:
                 self._give_up(row, last_s, quiet_s)
             return
         quiet.hidden = unheard
-        if row not in self.blind and quiet_s > limit_s:
-            rows = self._levels.flow_rows[unheard, 0]
-            nats = float(self._evidence.nats(rows, watermark).sum())
-            if nats >= self._needed(row):
-                self.blind[row] = last_s
+        is_told = row in self.blind or quiet_s <= limit_s
+        if not is_told and self._nats(unheard, watermark) >= self._needed(row):
+            self.blind[row] = last_s
+
+    def _nats(self, flows: Ints, watermark: float) -> float:
+        """Evidence that these flows are quiet together.
+
+        Flows of one customer count the same messages, at other sources and integrations: of each
+        customer the strongest counts.
+        """
+        nats = self._evidence.nats(self._levels.flow_rows[flows, 0], watermark)
+        strongest: dict[str, float] = {}
+        for flow, value in zip(flows.tolist(), nats.tolist(), strict=True):
+            tenant = self._levels.flows[flow].tenant
+            strongest[tenant] = max(strongest.get(tenant, 0.0), value)
+        return sum(strongest.values())
 
     def _give_up(self, row: int, last_s: float, quiet_s: float) -> None:
         if row in self.blind:
@@ -260,7 +274,10 @@ class Routers:
         gaps = self.table.gaps_s[row][~np.isnan(self.table.gaps_s[row])]
         is_regular = len(gaps) >= 10 and gaps.max() <= 2.0 * np.median(gaps)
         has_pulse = bool(self.table.has_pulse[row])
-        return _NATS_OF_PULSE if has_pulse and is_regular and not is_replaced else _NATS
+        if has_pulse and is_regular and not is_replaced:
+            return _NATS_OF_PULSE
+        looks = np.array([_WEEK_S / self._limit_s(row)])
+        return float(self._budget.bar(looks, len(others), lowest=_NATS)[0])
 
     def _lead(self, row: int) -> int:
         """Whom it is told as."""

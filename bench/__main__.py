@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from bench.client import client_text
 from bench.constants import constants_text
+from bench.detecttick import FLOWS, detecttick_text
 from bench.fleet.command import fleet_text
 from bench.fleet.command import main as fleet_main
 from bench.fsync import fsync_text
@@ -21,6 +22,8 @@ from bench.pages import pages_text
 from bench.parse import parse_text
 from bench.queries import queries_text
 from bench.remotewrite import remotewrite_text
+from bench.replay import LINES as REPLAY_LINES
+from bench.replay import replay_text
 from bench.report import write_results
 from bench.shape import LINES
 from bench.underload import underload_text
@@ -41,10 +44,12 @@ SECTIONS: dict[str, Callable[[Asked], str]] = {
     "pages": lambda _: pages_text(),
     "constants": lambda _: constants_text(),
     "fleet": lambda _: fleet_text(),
+    "detecttick": lambda asked: detecttick_text(asked.flows),
+    "replay": lambda asked: replay_text(REPLAY_LINES * asked.lines // LINES),
 }
 """Each measures and answers with its section of `bench/RESULTS.md`, in this order."""
 
-FULL = {"lines": LINES, "rounds": ROUNDS, "minutes": MINUTES, "days": DAYS}
+FULL = {"lines": LINES, "rounds": ROUNDS, "minutes": MINUTES, "days": DAYS, "flows": FLOWS}
 """What is smaller is a trial, and not written down."""
 
 
@@ -59,6 +64,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of the memory's load")
     parser.add_argument("--days", type=int, default=DAYS, help="of the queries' fleet")
+    parser.add_argument("--flows", type=int, default=FLOWS, help="of detection's turns")
     asked = parser.parse_args()
     is_full = all(getattr(asked, name) >= size for name, size in FULL.items())
     for name in [asked.what] if asked.what else list(SECTIONS):

@@ -89,7 +89,7 @@ class Unexplained:
     opened: Opened
     size: Size | None
     beside: str
-    """The nuisance at that time, or nothing."""
+    """The nuisance at that time, and what is awkward about the customer; or nothing."""
 
 
 @dataclass(slots=True)
@@ -177,6 +177,8 @@ def _nuisance(run: Made, one: Opened, by_name: dict[str, Customer]) -> str:
         for each in run.nuisances
         if each.start <= one.opened <= each.end + 30 and _hits(each, customer)
     )
+    if customer is not None and customer.batch:
+        found["batch"] += 1
     if customer is not None and customer.noise.late_share:
         found["late"] += 1
     if customer is not None and customer.first_minute:

@@ -151,6 +151,7 @@ def run(configuration: Configuration, roles: Roles | None = None) -> None:
         said = expected.said
         watch = _watch(configuration, store, state, clock, shared, governor, registry, said)
         expected.routers_from(watch.routers)
+        store.capacity_from(watch.capacity)
         control = Control(folder, port, store, configuration)
         stack.callback(control.close)
         parts = Parts(

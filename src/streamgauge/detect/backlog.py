@@ -111,6 +111,7 @@ class Backlogs:
     def _turn(self, queue: Queue, minute: int) -> None:
         if queue.minutes[-1] < minute - 10:
             return  # unknown: neither opens nor closes
+        queue.measure()
         queue.learn(queue.minutes[-1] - _LEARN_AFTER_MINUTES)
         why = self._why(queue)
         if queue.open_since is None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streamgauge.detect.arrays import Floats, Ints
 from streamgauge.detect.capacity_laws import fit
 
 _WORK_S = 30.0
@@ -18,9 +19,10 @@ _SUSTAINED_S = 300.0
 _GAP_MINUTES = 10
 _KEPT_MINUTES = 28 * 24 * 60
 _MOST_COUNTS = 64
+_MOST_PER_S = 1e12
 _UNTOLD = -1
 """The number of consumers where nobody tells it."""
-_PROVEN = 0.9
+_PROVEN = 0.97
 
 
 class Seen(NamedTuple):
@@ -54,8 +56,8 @@ class QueueCapacity:
         self.consumers = _UNTOLD
         self.in_per_s = np.nan
         """Of late: half of it is of the last ten minutes."""
-        self.mean_in_per_s = np.nan
-        """Half of it is of the last day."""
+        self._came: Floats = np.zeros((3, 24))
+        """Of each of the last hours: its number since the epoch, messages, and seconds seen."""
 
     def note(
         self,
@@ -72,13 +74,14 @@ class QueueCapacity:
         span_s = 60.0 * (minute - last_minute)
         in_per_s, out_per_s = rates
         if last_minute < 0 or not 0.0 < span_s <= 60.0 * _GAP_MINUTES:
-            self._run = []
-        elif np.isfinite(in_per_s):
+            self._run, self.consumers = [], count
+            return
+        if np.isfinite(in_per_s):
             self.in_per_s = _moved(self.in_per_s, in_per_s, span_s / 600.0)
-            self.mean_in_per_s = _moved(self.mean_in_per_s, in_per_s, span_s / 86_400.0)
+            self._come(minute // 60, in_per_s, span_s)
         if count != self.consumers:
             self._run, self.consumers = [], count
-        if not np.isfinite(out_per_s) or span_s <= 0.0:
+        if not np.isfinite(out_per_s):
             self._run = []
             return
         work = min(backlog, last_backlog) >= _WORK_S * out_per_s
@@ -87,6 +90,12 @@ class QueueCapacity:
         if is_busy is not self._run_is_busy:
             self._run, self._run_is_busy = [], is_busy
         self._sustain(minute, out_per_s, span_s)
+
+    def came_per_s(self, before_hour: int) -> tuple[Ints, Floats]:
+        """Hours of the last day seen for half their time, and messages a second in them."""
+        hours, count, span_s = self._came
+        is_seen = (span_s >= 1800.0) & (hours < before_hour) & (hours >= before_hour - 24)
+        return hours[is_seen].astype(np.int64), count[is_seen] / span_s[is_seen]
 
     def feasible(self) -> Feasible | None:
         """What the consumers that there are could sustain; None: they never had to."""
@@ -111,6 +120,12 @@ class QueueCapacity:
         if self.consumers == _UNTOLD or _UNTOLD in known:
             return max(seen.per_s for seen in known.values())
         return None
+
+    def _come(self, hour: int, in_per_s: float, span_s: float) -> None:
+        at = hour % 24
+        if self._came[0, at] != hour:
+            self._came[:, at] = hour, 0.0, 0.0
+        self._came[1:, at] += min(in_per_s, _MOST_PER_S) * span_s, span_s
 
     def _sustain(self, minute: int, out_per_s: float, span_s: float) -> None:
         self._run.append((out_per_s * span_s, span_s))

@@ -16,6 +16,7 @@ from streamgauge.detect.arrays import Ints
 from streamgauge.detect.arrivals import Locator
 from streamgauge.detect.backlog import Backlogs
 from streamgauge.detect.blind import Blindness, blind_finding
+from streamgauge.detect.capacity import Capacities
 from streamgauge.detect.declared import Declarations
 from streamgauge.detect.errors import Errors
 from streamgauge.detect.excuses import Excuses
@@ -39,6 +40,7 @@ from streamgauge.model.feed import Delta, History
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import Scope
 from streamgauge.model.router import RouterStatus
+from streamgauge.model.views import CapacityFigures
 from streamgauge.model.words import Kind, Severity, Suspected
 
 _REFRESH_LATE_S = 20.0
@@ -162,6 +164,16 @@ class Detector:
         """Whether the last turn found that we do not see."""
         return self._blindness.since is not None
 
+    def capacity(self, scope: Scope) -> CapacityFigures | None:
+        """What the platform, or an integration, can take; None: not known.
+
+        Of the last turn; may be asked at any time, from any thread.
+        """
+        room = self._capacities.figures.get(scope)
+        if room is None:
+            return None
+        return CapacityFigures(room.per_s, room.utilization_ratio, room.reached_at)
+
     def expectation(self, scope: Scope, now: float) -> Expected | None:
         """What is usual for a customer, its source or integration, an integration, or all.
 
@@ -202,6 +214,8 @@ class Detector:
             self._levels, self._sums, self._excuses, open_time, self._silences.being_loaded
         )
         self._watchers: list[Watcher] = []
+        self._capacities = Capacities(self._levels, self._backlogs.capacities)
+        self._watchers.append(self._capacities)
         self._watchers.append(Loss(self._levels, self._backlogs.grown))
         self._late: list[Ints] = []
         self._has_started = self._has_arrived = False
@@ -283,6 +297,8 @@ class Detector:
 
 
 _OURS = {Kind.SILENCE, Kind.ERRORS, Kind.BACKLOG, Kind.BLIND, Kind.LOSS}
+_OWN_ROOM = "streamgauge "
+"""Begins the subjects of what the governor tells of our own room."""
 _BLIND_KEY = blind_finding(0.0, 0.0, 0).key
 _LEVELS: Mapping[tuple[bool, ...], Level] = {
     (True, True, False, False): Level.SOURCE,
@@ -294,8 +310,10 @@ _LEVELS: Mapping[tuple[bool, ...], Level] = {
 
 
 def _is_ours(key: str) -> bool:
-    """What collectors cannot see is told by others, too."""
+    """What collectors cannot see, and our own room, is told by others."""
     kind, subject = key.partition("/")[0], unquote(key.rpartition("/")[2])
+    if kind == Kind.CAPACITY:
+        return not subject.startswith(_OWN_ROOM)
     return kind in _OURS and not (kind == Kind.BLIND and subject.startswith(SUBJECT))
 
 

@@ -30,6 +30,7 @@ class Queue:
     week: QueueWeek = field(default_factory=QueueWeek)
     capacity: QueueCapacity = field(default_factory=QueueCapacity)
     learned_until: int = -1
+    measured_until: int = -1
     open_since: float | None = None
     why: str = ""
     good_minutes: int = 0
@@ -53,8 +54,16 @@ class Queue:
             self.minutes.insert(place, minute)
             self.values.insert(place, values)
         if len(self.minutes) > 2 * _KEPT:
+            self.measure()
             self.learn(self.minutes[-_KEPT])
             del self.minutes[:-_KEPT], self.values[:-_KEPT]
+
+    def measure(self) -> None:
+        """Note what came in and went out in reports that were not measured yet."""
+        for place in range(bisect_right(self.minutes, self.measured_until), len(self.minutes)):
+            minute, values = self.minutes[place], self.values[place]
+            self.measured_until, rates = minute, self._step(place)
+            self.capacity.note(minute, float(values[0]), float(values[1]), rates, float(values[4]))
 
     def learn(self, before_minute: int) -> None:
         """Add the minutes up to `before_minute` to the habit, unless an incident is open."""
@@ -63,7 +72,6 @@ class Queue:
             minute, values = self.minutes[place], self.values[place]
             self.learned_until = minute
             rates = self._step(place)
-            self.capacity.note(minute, float(values[0]), float(values[1]), rates, float(values[4]))
             if self.open_since is None or 60 * minute < self.open_since:
                 _count(self.ages, values[1])
                 _count(self.backlogs, values[0])

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from streamgauge.model.batch import Parsed
@@ -19,7 +20,7 @@ from streamgauge.model.journeys import ErrorGroup, Journey
 from streamgauge.model.refusal import RefusedLine
 from streamgauge.model.stored import StoredCount
 from streamgauge.model.usage import StoreUsage, TenantUsage
-from streamgauge.model.views import Filters, FlowRow, Lag, Overview, TimeSeries
+from streamgauge.model.views import CapacityFigures, Filters, FlowRow, Lag, Overview, TimeSeries
 from streamgauge.store import care, queries
 from streamgauge.store import usage as usages
 from streamgauge.store.engine.place import Place
@@ -36,6 +37,10 @@ from streamgauge.store.writer.sharing import Sharing
 
 SETTLE_S = 30.0
 """How long a count waits for what was acknowledged."""
+
+
+PRESENT_S = 3600.0
+"""A range that ends within it of now is asked about the present."""
 
 
 class Store:
@@ -63,6 +68,8 @@ class Store:
         self._engine = self._parts.engine
         self._telling = Telling(self._parts)
         self._capacity = queries.CapacityMemory()
+        self._clock = clock
+        self._known_capacity: Callable[[Filters], CapacityFigures | None] = lambda _: None
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -143,11 +150,18 @@ class Store:
 
     # -- questions ----------------------------------------------------------------------------
 
+    def capacity_from(self, known: Callable[[Filters], CapacityFigures | None]) -> None:
+        """Who knows better than a look at the past week what can be taken; asked of the present."""
+        self._known_capacity = known
+
     def overview(self, from_s: float, to_s: float, filters: Filters) -> Overview:
-        """See `queries.overview`."""
-        return queries.overview(
+        """See `queries.overview`; capacity as detection knows it, if the range is of late."""
+        found = queries.overview(
             self._parts.asked(), self._parts.known_flows(), from_s, to_s, filters, self._capacity
         )
+        is_of_late = abs(self._clock.now() - to_s) <= PRESENT_S
+        known = self._known_capacity(filters) if is_of_late else None
+        return replace(found, capacity=known) if known else found
 
     def timeseries(
         self,

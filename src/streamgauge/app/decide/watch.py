@@ -16,6 +16,7 @@ from streamgauge.model.errors import StoreError
 from streamgauge.model.feed import Delta, Feed
 from streamgauge.model.flow import Scope
 from streamgauge.model.router import RouterStatus
+from streamgauge.model.views import CapacityFigures, Filters
 from streamgauge.state.state import State
 from streamgauge.web.ports import Expectation
 
@@ -144,6 +145,11 @@ class Watch:
         with self._lock:
             expected = self._judge.detector.expectation(Scope(tenant=tenant), self._clock.now())
         return Expectation(per_hour=expected.per_hour) if expected else None
+
+    def capacity(self, filters: Filters) -> CapacityFigures | None:
+        """What can be taken, as of the last turn; None: not known. See `Detector.capacity`."""
+        scope = Scope(filters.tenant, filters.source, filters.integration, filters.pipeline)
+        return self._judge.detector.capacity(scope)
 
     def start(self) -> None:
         """Begin to look every tick, in a thread of its own; the first turn learns, if need be."""

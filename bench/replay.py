@@ -77,13 +77,13 @@ def _head(flow: int, outcome: str) -> str:
     )
 
 
-def replay_text(lines: int = LINES) -> str:
-    """The section of `bench/RESULTS.md`."""
+def replay_text(lines: int = LINES, days: int = DAYS) -> str:
+    """The section of `bench/RESULTS.md`, of so many days of history."""
     with tempfile.TemporaryDirectory(prefix="bench-replay-") as folder:
         path = Path(folder) / "history.lp"
         count = 0
         with path.open("wb") as file:
-            for body in bodies(lines):
+            for body in bodies(lines, days):
                 file.write(body)
                 count += body.count(b"\n")
         size = path.stat().st_size
@@ -101,7 +101,7 @@ def replay_text(lines: int = LINES) -> str:
     reading = next((line for line in done.stderr.splitlines() if "lines read" in line), "")
     rate = count / seconds
     reached = "reached" if rate >= GOAL_LINES_S else "**missed**"
-    rows = [(f"{count:,} lines, {DAYS} days", f"{seconds:.1f} s", f"{cpu_s:.1f} s", f"{rate:,.0f}",
+    rows = [(f"{count:,} lines, {days} days", f"{seconds:.1f} s", f"{cpu_s:.1f} s", f"{rate:,.0f}",
              f"{count / cpu_s:,.0f}", f"≥ {GOAL_LINES_S:,}", reached)]  # fmt: skip
     heads = ["history", "took", "processor", "lines/s", "lines a processor second", "goal", ""]
     return "\n".join(

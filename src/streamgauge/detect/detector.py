@@ -12,18 +12,22 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from streamgauge.detect.arrays import Ints
+from streamgauge.detect.arrays import Floats, Ints
 from streamgauge.detect.arrivals import Locator
 from streamgauge.detect.backlog import Backlogs
 from streamgauge.detect.blind import Blindness, blind_finding
+from streamgauge.detect.budget import FalsePages
 from streamgauge.detect.capacity import Capacities
 from streamgauge.detect.declared import Declarations
+from streamgauge.detect.drop import BAR_LOWEST, Drops
+from streamgauge.detect.drop_fold import Explained
 from streamgauge.detect.errors import Errors
 from streamgauge.detect.excuses import Excuses
 from streamgauge.detect.expectations import Expectations
 from streamgauge.detect.fold import Fold
 from streamgauge.detect.gaps import SeenTime
 from streamgauge.detect.habit import Habit
+from streamgauge.detect.latency import Latencies
 from streamgauge.detect.levels import Level, Levels, Names
 from streamgauge.detect.loss import Loss
 from streamgauge.detect.open_time import OpenTime
@@ -35,6 +39,7 @@ from streamgauge.detect.silences import Silences
 from streamgauge.detect.sums import Sums
 from streamgauge.detect.told import Told
 from streamgauge.detect.uncollected import SUBJECT
+from streamgauge.detect.usual import HabitUsual
 from streamgauge.detect.watcher import Turn, Watcher
 from streamgauge.model.feed import Delta, History
 from streamgauge.model.finding import Finding
@@ -76,6 +81,8 @@ class Detector:
             watcher.learn(hours)
         self._seen.learn(np.asarray(history.seen_minutes))
         self.observe(history.recent)
+        if history.latencies is not None:
+            self._latencies.learn_hours(history.latencies)
         if history.routers is not None:
             self._routers.table.learn(history.routers)
         self._has_started = bool(len(self._sums.take_arrived()))
@@ -101,6 +108,8 @@ class Detector:
         late = self._sums.add_minutes(arrivals)
         for watcher in self._watchers:
             watcher.observe(arrivals)
+        if delta.latencies is not None:
+            self._latencies.observe_minutes(delta.latencies)
         if delta.routers is not None and delta.routers.num_rows:
             self._routers.table.observe(delta.routers)
         self._has_arrived |= self._seen.observe(delta)
@@ -213,7 +222,12 @@ class Detector:
         self._declared = Declarations(
             self._levels, self._sums, self._excuses, open_time, self._silences.being_loaded
         )
-        self._watchers: list[Watcher] = []
+        usual = HabitUsual(self._habit, self._seen)
+        self._latencies = Latencies(self._levels, self._bar)
+        self._watchers: list[Watcher] = [
+            Drops(self._levels, usual, self._bar, self._excuses.share_of, self._explained),
+            self._latencies,
+        ]
         self._capacities = Capacities(self._levels, self._backlogs.capacities)
         self._watchers.append(self._capacities)
         self._watchers.append(Loss(self._levels, self._backlogs.grown))
@@ -248,6 +262,16 @@ class Detector:
         first = self._seen.first_minute()
         age = hour - (first or 0) // 60
         return 1 if age < 72 else 3 if age < 192 else 6
+
+    def _bar(self, _rows: Ints, chances: Floats) -> Floats:
+        """Evidence [rows] that a page takes, of so many chances a week."""
+        return FalsePages().bar(chances, self._levels.flow_count, lowest=BAR_LOWEST)
+
+    def _explained(self) -> list[Explained]:
+        """What open silences and errors took away."""
+        names = self._levels.groups
+        silent = [Explained(names[s.group], s.expected) for s in self._silences.open.values()]
+        return silent + [Explained(names[f.group], f.failed) for f in self._errors.open.values()]
 
     def _platform_row(self) -> int | None:
         group = self._levels.find(Names(Level.PLATFORM))
@@ -296,7 +320,16 @@ class Detector:
         self._to_restore.clear()
 
 
-_OURS = {Kind.SILENCE, Kind.ERRORS, Kind.BACKLOG, Kind.BLIND, Kind.LOSS}
+_OURS = {
+    Kind.SILENCE,
+    Kind.ERRORS,
+    Kind.BACKLOG,
+    Kind.BLIND,
+    Kind.DROP,
+    Kind.SURGE,
+    Kind.LATENCY,
+    Kind.LOSS,
+}
 _OWN_ROOM = "streamgauge "
 """Begins the subjects of what the governor tells of our own room."""
 _BLIND_KEY = blind_finding(0.0, 0.0, 0).key

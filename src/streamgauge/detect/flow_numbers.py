@@ -55,6 +55,17 @@ class FlowNumbers:
         end = self._ends.number(self._routes.number(integration, pipeline), stage)
         return self._flows.number(self.sources.number(tenant, source), end)
 
+    def known(self, table: pa.Table) -> Ints:
+        """The flow number, int [rows], of a table with the five tags; -1: never seen."""
+        tenant, source, integration, pipeline, stage = (
+            tag.column.rows(table[name]) for tag, name in zip(self.tags, Flow._fields, strict=True)
+        )
+        route = self._routes.find(integration, pipeline)
+        end = np.where(route < 0, -1, self._ends.find(np.maximum(route, 0), stage))
+        pair = self.sources.find(tenant, source)
+        found = self._flows.find(np.maximum(pair, 0), np.maximum(end, 0))
+        return np.where((pair < 0) | (end < 0), -1, found)
+
     def codes(self, flows: Ints) -> Codes:
         """The numbers of their tags."""
         source_number, end = self._flows.pairs(flows)

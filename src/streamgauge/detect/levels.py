@@ -103,6 +103,10 @@ class Levels:
         """Flows that are not watched one by one."""
         return self._limits.unwatched_count
 
+    def known(self, table: pa.Table) -> Ints:
+        """The same, but nothing is added: -1 where a flow was never seen."""
+        return self._numbers.known(table)
+
     @property
     def group_count(self) -> int:
         """How many groups there are."""

@@ -387,3 +387,12 @@ def test_a_second_quiet_saturday_of_an_office_is_no_silence() -> None:
         watch.detector.observe(fleet.delta(first, first + 5))
         watch.ask(60.0 * (fleet.start + first + 4) + 1.0)
     assert not watch.opened
+
+
+def test_a_customer_silent_after_others_were_together_is_told_alone() -> None:
+    """What several had in common was remembered for ever, and told of the next one alone."""
+    fleet = steady(20, 3 * DAY + 180)
+    first = 3 * DAY
+    fleet.silence([3, 5, 7], first + 5, first + 40).silence([11], first + 120)
+    watch = learned(fleet, first).run(fleet, first, fleet.minutes)
+    assert [f.scope.tenant for _, f in watch.opened] == [None, "t11"]

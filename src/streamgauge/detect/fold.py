@@ -22,6 +22,8 @@ from streamgauge.model.flow import PLATFORM, Scope
 from streamgauge.model.words import Kind, Severity, Suspected
 
 _SAME_ONSET_S = 300.0
+_FOUND_ANEW_S = 600.0
+"""After a restart, silences that were told are found again within this time."""
 _NO_FLOWS: Ints = np.zeros(0, np.int64)
 
 
@@ -30,19 +32,21 @@ class Fold:
 
     def __init__(self, levels: Levels, sums: Sums, mean_rate: Callable[[], Floats]) -> None:
         self._levels, self._sums, self._mean_rate = levels, sums, mean_rate
-        self._told: set[str] = set()
-        """Keys of common causes told at the last turn: those stay one finding to their end."""
+        self._told: dict[str, set[int]] = {}
+        """By key, the groups of each common cause told at the last turn: while one of them is
+        silent it stays one finding. Empty: told before a restart, by whom is not known."""
+        self._restored_until = np.inf
 
     def restore(self, keys: Iterable[str]) -> None:
         """Common causes that were told before a restart stay one finding."""
-        self._told |= {name for name in keys if name.startswith(f"{Kind.SILENCE}/*/")}
+        self._told |= {name: set() for name in keys if name.startswith(f"{Kind.SILENCE}/*/")}
 
     def findings(self, open_: dict[int, Silence], watermark: float, now: float) -> list[Finding]:
         """The fewest findings that explain every silence of `open_`."""
         told = [s for s in open_.values() if not self._is_explained(s.group, open_)]
         covered = [s for s in open_.values() if s not in told]
         found: list[Finding] = []
-        for members, scope, subject in self._common_causes(told):
+        for members, scope, subject in self._common_causes(told, now):
             found.append(self._common(members, scope, subject, watermark, now))
             told = [s for s in told if s not in members]
             covered += members
@@ -94,8 +98,11 @@ class Fold:
         found = {m.integration for m in members if m.level is Level.TENANT_INTEGRATION}
         return found.pop() if len(found) == 1 else None
 
-    def _common_causes(self, told: list[Silence]) -> Iterable[tuple[list[Silence], Scope, str]]:
+    def _common_causes(
+        self, told: list[Silence], now: float
+    ) -> Iterable[tuple[list[Silence], Scope, str]]:
         """Customers lost together: by one integration, from one source, or by the platform."""
+        before, self._told = self._told, self._still_restored(now)
         kinds: tuple[tuple[Level, Callable[[Names], Scope], int, str], ...] = (
             (Level.TENANT_INTEGRATION, lambda n: Scope(integration=n.integration), 2, ""),
             (Level.SOURCE, lambda n: Scope(source=n.source), 3, ""),
@@ -108,13 +115,20 @@ class Fold:
                     by_scope.setdefault(scope_of(self._names(silence)), []).append(silence)
             for scope, members in by_scope.items():
                 cause = key(scope, subject)
-                needed = 1 if cause in self._told else least
                 part = next(iter(self._by_onset(members)), [])
-                if len({self._names(s).tenant for s in part}) >= needed:
-                    self._told.add(cause)
+                groups = {s.group for s in part}
+                known = before.get(cause)
+                goes_on = known is not None and (not known or bool(known & groups))
+                if goes_on or len({self._names(s).tenant for s in part}) >= least:
+                    self._told[cause] = groups
                     yield part, scope, subject
-                else:
-                    self._told.discard(cause)
+
+    def _still_restored(self, now: float) -> dict[str, set[int]]:
+        """What was told before a restart is waited for, as its silences are found anew."""
+        self._restored_until = min(self._restored_until, now + _FOUND_ANEW_S)
+        if now > self._restored_until:
+            return {}
+        return {cause: groups for cause, groups in self._told.items() if not groups}
 
     def _by_onset(self, silences: list[Silence]) -> list[list[Silence]]:
         """Parts that began together, the largest first."""
@@ -230,7 +244,8 @@ class Fold:
             suspected = Suspected.INTEGRATION
         else:
             source = f" from source {scope.source}" if scope.source else ""
-            what = f"{who} have sent nothing{source}"
+            verb = "has" if len(tenants) == 1 else "have"
+            what = f"{who} {verb} sent nothing{source}"
             suspected = Suspected.PLATFORM
         return Finding(
             Kind.SILENCE,

@@ -12,6 +12,7 @@ Evidence since a row's last message, over seen time only:
 3. Hours of the week never seen add no more than a few nats, unless the row speaks evenly around
    the clock: a first Saturday may simply be free.
 4. What is learned from n active minutes is not surer than n allows: n·ln(1 + S/n).
+5. Where minutes have come late before, no surer than that allows (`live_gaps`).
 
 The bar is a budget of false alarms: ln(chances a week x flows / false pages a week allowed), and
 never below what the row's own past reached without a fault.
@@ -25,6 +26,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamgauge.detect.arrays import Bools, Floats, Ints, grown
+from streamgauge.detect.budget import FalsePages
 from streamgauge.detect.gaps import SeenTime
 from streamgauge.detect.habit import Habit
 from streamgauge.detect.nats import silence_nats
@@ -32,9 +34,6 @@ from streamgauge.detect.open_time import OpenTime
 from streamgauge.detect.shape import WEEK
 from streamgauge.detect.sums import HOURS_KEPT, Sums
 
-FALSE_PAGES_PER_1000_FLOWS = 0.3
-FALSE_PAGES_AT_LEAST = 0.23
-"""A week: one a month for a small platform."""
 _BAR_LOWEST = 7.0
 UNSEEN_NATS = 4.0
 _STAGGER_S = 10.0
@@ -49,8 +48,14 @@ class SilenceEvidence:
     """Evidence of every row, remembered by the hour so that a tick only adds the running hour."""
 
     def __init__(
-        self, habit: Habit, sums: Sums, seen: SeenTime, open_time: OpenTime | None = None
+        self,
+        habit: Habit,
+        sums: Sums,
+        seen: SeenTime,
+        open_time: OpenTime | None = None,
+        budget: FalsePages | None = None,
     ) -> None:
+        self._budget = budget or FalsePages()
         self._habit, self._sums, self._seen = habit, sums, seen
         self._open_time = open_time or OpenTime(seen)
         self._calendar: Ints = np.full(64, -1, np.int64)
@@ -150,14 +155,15 @@ class SilenceEvidence:
         total = self._whole[rows] + np.where(is_unseen, 0.0, here)
         total += np.minimum(unseen, UNSEEN_NATS)
         learned = np.maximum(self._habit.day_learned[rows, hour % WEEK // 24], 1e-9)
-        return np.asarray(learned * np.log1p(total / learned))
+        total = learned * np.log1p(total / learned)
+        quiet_s = watermark - np.maximum(last, self._from_s[rows])
+        return np.asarray(np.minimum(total, self._sums.live_gaps.most_nats(rows, quiet_s)))
 
     def bar(self, rows: Ints, flow_count: int) -> Floats:
         """How much evidence [rows] a silence takes; infinite where too little is known."""
         habit = self._habit
-        allowed = max(FALSE_PAGES_AT_LEAST, FALSE_PAGES_PER_1000_FLOWS * flow_count / 1000.0)
-        chances = 7.0 * np.clip(habit.active_per_day[rows], 1.0, 1440.0) * max(flow_count, 20)
-        budget = np.maximum(np.log(chances / allowed), _BAR_LOWEST)
+        looks = 7.0 * np.clip(habit.active_per_day[rows], 1.0, 1440.0)
+        budget = self._budget.bar(looks, flow_count, lowest=_BAR_LOWEST)
         peak = np.where(habit.peak_nats[rows] < 3.0 * budget, habit.peak_nats[rows], 0.0)
         bar = np.maximum(budget, _PEAK_MARGIN * peak + np.where(peak > 0.0, 1.0, 0.0))
         known = habit.active_minutes[rows] >= _ACTIVE_MINUTES_NEEDED

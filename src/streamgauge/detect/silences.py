@@ -211,6 +211,9 @@ class Silences:
 
     def _back(self, silence: Silence, count: float, now: float, is_back: bool) -> str:
         at = silence.resumed_at or now
+        last_s = float(self._sums.last_s[silence.row])
+        if self._sums.live_gaps.is_filled(silence.row, silence.since, last_s):
+            return f"its messages since {at_utc(silence.since, now)} came late: nothing was missing"
         reason = f"messages came back at {at_utc(at, now)} after {duration(at - silence.since)}"
         if not is_back:
             return f"{reason}, at a lower level than before"

@@ -12,6 +12,7 @@ import pyarrow as pa
 from streamgauge.detect.arrays import Array, Floats, Ints, grown
 from streamgauge.detect.arrivals import Arrivals
 from streamgauge.detect.levels import Levels
+from streamgauge.detect.live_gaps import LiveGaps
 from streamgauge.detect.reasons import Reasons
 
 HOURS_KEPT = 35 * 24
@@ -51,6 +52,7 @@ class Sums:
         """Grows with everything added: the same version has the same sums."""
         self.newest_failed_minute = -1
         self.reasons = Reasons()
+        self.live_gaps = LiveGaps()
         self._arrived: list[Ints] = []
 
     def add_minutes(self, new: Arrivals) -> Ints:
@@ -67,6 +69,7 @@ class Sums:
             out = new.is_filtered
             self._add_filtered(minute[out] // 60, rows[out], counts[out])
         self._arrived.append(_distinct(rows, self._levels.row_count))
+        self.live_gaps.observe(new, self.last_s)
         self._note_tails(rows, new.last_s, minute)
         self._note_spans(rows, new.last_s - new.first_s, minute, counts)
         self._note_stamps(rows, new.first_s, new.last_s, minute)

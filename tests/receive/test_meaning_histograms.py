@@ -405,7 +405,7 @@ class Sender:
 def test_all_at_once_they_add_what_they_add_one_by_one(
     bodies: list[list[tuple[int, int, list[int], str]]], form: Form, killed: int
 ) -> None:
-    """A point that comes again in its body adds nothing, and is never taken with others at once."""
+    """A body's points count in the order of their times, each as if it came alone."""
     with TemporaryDirectory() as first, TemporaryDirectory() as second:
         together, one_by_one = Meter(Path(first)), Meter(Path(second))
         sender, counter = Sender(form), Series("messages", (("router", "c"),), Form.DELTA)
@@ -414,9 +414,8 @@ def test_all_at_once_they_add_what_they_add_one_by_one(
         for number, body in enumerate(bodies):
             parts = [sender.point(*one) for one in body]
             together.send(histograms=alongside(parts))
-            twice = [parts * 2] if form == Form.CUMULATIVE else [[part] for part in parts]
-            for one in twice:
-                one_by_one.send(histograms=alongside(one))
+            for part in sorted(parts, key=lambda one: int(one.time_ns[0])):
+                one_by_one.send(histograms=part)
             if number == killed:
                 together.kill()
                 one_by_one.kill()

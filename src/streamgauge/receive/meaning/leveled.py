@@ -43,6 +43,15 @@ class Buckets:
         sizes = np.append(starts[1:], len(family)) - starts
         return Buckets(family, samples.time_ns, upper, samples.value, samples.rows, starts, sizes)
 
+    @property
+    def rank(self) -> Ints:
+        """How many groups of the same histogram stand before each [n_groups]."""
+        keys = self.family[self.starts]
+        is_first = np.ones(len(keys), bool)
+        is_first[1:] = keys[1:] != keys[:-1]
+        place = np.arange(len(keys))
+        return place - np.maximum.accumulate(np.where(is_first, place, 0))
+
     def as_groups(self) -> Groups:
         """Without what they are of."""
         times = self.time_ns[self.starts]

@@ -3,7 +3,7 @@
 1. Who counts messages in this body is noted first: a histogram adds to them only where its sender
    counts none.
 2. Counters add what they rose by.
-3. Histograms add their cells, those of a cumulative one what each gained; nearly all at once.
+3. Histograms add their cells, those of a cumulative one what each gained (`steps`).
 4. Classic histograms are put together from their buckets, then count like cumulative ones.
 
 Nothing but classic buckets is moved on here: `change` says what would be.
@@ -11,10 +11,11 @@ Nothing but classic buckets is moved on here: `change` says what would be.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgauge.receive.meaning.alike import find_alike
 from streamgauge.receive.meaning.counters import FULL_WITHIN_NS, UNKNOWN
 from streamgauge.receive.meaning.gathered import NOBODY, Gathered
 from streamgauge.receive.meaning.leveled import Buckets, Leveled
@@ -31,6 +32,7 @@ from streamgauge.receive.meaning.samples import (
 from streamgauge.receive.meaning.shapes import Shape
 from streamgauge.receive.meaning.shelf import Rows, Shelf
 from streamgauge.receive.meaning.standing import Change, Standing
+from streamgauge.receive.meaning.steps import Steps
 from streamgauge.receive.measured import Form
 
 Targets = NDArray[np.uint8]
@@ -157,29 +159,38 @@ class Rising:
     # -- histograms ---------------------------------------------------------------------------
 
     def add_histograms(self, shaped: Shaped) -> None:
-        """Histograms as OTLP has them; those that only rose all at once."""
+        """Histograms as OTLP has them."""
         if not len(shaped.rows):
             return
         is_delta = self._shelf.at["form"][shaped.rows] == Form.DELTA
         delta = shaped.where(is_delta & (shaped.sizes > 0))
         self._add_at_once(delta, delta.weight, delta.sum, [NOBODY] * len(delta.rows))
-        told = shaped.where(~is_delta)
-        has_start = (told.start_ns > 0) & (told.start_ns < told.time_ns)
-        starts = np.where(has_start, told.start_ns, 0)
-        keys = mixed(self._shelf.at["identity"][told.rows], starts)
-        is_odd = ~self._add_alike(told, keys)
-        if is_odd.any():
-            self._add_odd(told.where(is_odd), keys[is_odd].tolist(), starts[is_odd].tolist())
+        self._add_cumulative(shaped.where(~is_delta))
 
-    def _add_alike(self, told: Shaped, keys: Hashes) -> Bools:
-        """Add those that only rose; says which these are [n]."""
-        found = [self._find_shape(key) for key in keys.tolist()]
-        is_alike, alike = find_alike(told, keys, found)
-        if alike.before:
-            which = keys[is_alike].tolist()
-            self.change.shapes.update(zip(which, alike.after(), strict=True))
-            self._add_at_once(alike.told, alike.by, alike.gained, which)
-        return is_alike
+    def _add_cumulative(self, told: Shaped) -> None:
+        if not len(told.rows):
+            return
+        has_start = (told.start_ns > 0) & (told.start_ns < told.time_ns)
+        told = replace(told, start_ns=np.where(has_start, told.start_ns, 0))
+        keys = mixed(self._shelf.at["identity"][told.rows], told.start_ns)
+        steps = Steps(told, keys, self._find_shape)
+        by, total = steps.risen()
+        self.change.shapes.update(steps.after())
+        is_in = (steps.has_before | self._is_full(steps)) & (steps.told.sizes > 0)
+        inside = np.repeat(is_in, steps.told.sizes)
+        self._add_at_once(
+            steps.told.where(is_in), by[inside], total[is_in], steps.keys[is_in].tolist()
+        )
+
+    def _is_full(self, steps: Steps) -> Bools:
+        """Which of those that nobody knew began to count not long before they were seen [n]."""
+        told = steps.told
+        is_full = ~steps.has_before & (told.start_ns > 0)
+        if is_full.any():
+            identity = self._shelf.at["identity"][told.rows[is_full]]
+            seen_ns = self._first_seen(identity, told.time_ns[is_full])
+            is_full[is_full] = told.start_ns[is_full] >= seen_ns - FULL_WITHIN_NS
+        return is_full
 
     def _add_at_once(self, told: Shaped, by: Floats, total: Floats, keys: list[int]) -> None:
         is_wait = self._shelf.at["target"][told.rows] == Target.QUEUE_TIME
@@ -190,41 +201,19 @@ class Rising:
         self.durations.add_risen(risen.where(is_beside))
         self.messages.add_risen(risen.where(~is_beside))
 
-    def _add_odd(self, told: Shaped, keys: list[int], starts: list[int]) -> None:
-        """Those that are looked at one by one, the oldest first."""
-        rows, shapes = told.rows.tolist(), list(told.shapes())
-        for place in np.argsort(told.time_ns, kind="stable").tolist():
-            self._add_cumulative(rows[place], shapes[place], keys[place], starts[place])
-
-    def _add_cumulative(self, row: int, shape: Shape, key: int, start_ns: int) -> None:
-        is_full = False
-        if start_ns and self._find_shape(key) is None:
-            identity = self._shelf.at["identity"][row : row + 1]
-            seen_ns = self._first_seen(identity, np.array([shape.time_ns]))[0]
-            is_full = bool(start_ns >= seen_ns - FULL_WITHIN_NS)
-        self._add_risen(row, shape, key, is_full=is_full)
-
     def _find_shape(self, key: int) -> Shape | None:
         return self.change.shapes.get(key) or self._standing.shapes.find(key)
 
-    def _add_risen(self, row: int, shape: Shape, key: int, *, is_full: bool) -> None:
+    def _add_risen(self, row: int, shape: Shape, key: int) -> None:
+        """Of a histogram that was put together."""
         before = self._find_shape(key)
-        if before is not None and shape.time_ns <= before.time_ns:
-            return
         self.change.shapes[key] = shape.without_empty()
-        if before is not None:
-            by, gained = shape.risen_from(before)
-            self._add(row, shape.with_sum(gained), by, key)
-        elif is_full:
-            self._add(row, shape, shape.weight, key)
-
-    def _is_wait(self, row: int) -> bool:
-        return bool(self._shelf.at["target"][row] == Target.QUEUE_TIME)
-
-    def _add(self, row: int, shape: Shape, by: Floats, key: int) -> None:
-        is_wait = self._is_wait(row)
+        if before is None:
+            return
+        by, gained = shape.risen_from(before)
+        is_wait = bool(self._shelf.at["target"][row] == Target.QUEUE_TIME)
         to = self.durations if is_wait or self._is_counted(row) else self.messages
-        to.add_cells(row, shape, by, key, is_wait=is_wait)
+        to.add_cells(row, shape.with_sum(gained), by, key, is_wait=is_wait)
 
     def add_buckets(self, samples: Samples) -> None:
         """Series of classic histograms, those that belong together in any order."""
@@ -239,7 +228,7 @@ class Rising:
         """Which groups move levels on [n_groups], and by how much [n_samples]."""
         families, groups = self._standing.families, told.as_groups()
         keys = told.family[told.starts]
-        numbers, rank = families.numbers(keys.tolist()), _rank(keys)
+        numbers, rank = families.numbers(keys.tolist()), told.rank
         is_level, is_on = np.zeros(len(keys), bool), numbers >= 0
         by = np.zeros(len(told.value))
         for turn in range(int(rank.max(initial=-1)) + 1):
@@ -274,7 +263,7 @@ class Rising:
         for key, row in rows.items():
             before = self._find_shape(key)
             for shape in families.loose(key).whole(before.time_ns if before else -1):
-                self._add_risen(row, shape, key, is_full=False)
+                self._add_risen(row, shape, key)
             if self._find_shape(key) is not None and (stood := families.tighten(key)) is not None:
                 self.change.before.append(stood)
 
@@ -303,14 +292,6 @@ def mixed(identity: Hashes, start_ns: Ints) -> Hashes:
     with np.errstate(over="ignore"):
         found: Hashes = (identity ^ (start_ns.astype(np.uint64) * _MIX)) * _FIRST_SEEN
     return found
-
-
-def _rank(keys: Hashes) -> Ints:
-    """How many of the same stand before each [n]; the same ones stand side by side."""
-    is_first = np.ones(len(keys), bool)
-    is_first[1:] = keys[1:] != keys[:-1]
-    place = np.arange(len(keys))
-    return place - np.maximum.accumulate(np.where(is_first, place, 0))
 
 
 def _is_sound(value: Floats) -> Bools:

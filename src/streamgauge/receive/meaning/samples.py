@@ -86,6 +86,21 @@ class Shaped:
             self.weight[inside],
         )
 
+    def at(self, order: Ints) -> Shaped:
+        """Those at these places, in that order."""
+        sizes = self.sizes[order]
+        inside = spread(self.starts[order], sizes)
+        return Shaped(
+            self.rows[order],
+            self.time_ns[order],
+            self.start_ns[order],
+            self.sum[order],
+            sizes,
+            self.lower[inside],
+            self.upper[inside],
+            self.weight[inside],
+        )
+
     def shapes(self) -> Iterator[Shape]:
         """One by one."""
         starts, sizes = self.starts.tolist(), self.sizes.tolist()
@@ -133,3 +148,10 @@ class Risen:
             self.by[inside],
             self.is_wait[chosen],
         )
+
+
+def spread(first: Ints, sizes: Ints) -> Ints:
+    """first, first + 1, ... of each [n], as many as its size: [sum of sizes]."""
+    found: Ints = np.repeat(first - (np.cumsum(sizes) - sizes), sizes)
+    found += np.arange(len(found))
+    return found

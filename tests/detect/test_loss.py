@@ -33,6 +33,12 @@ def _nothing(fleet: Fleet) -> None:
     pass
 
 
+def _two_apart(fleet: Fleet) -> None:
+    """Two customers of one integration, six hours apart, both for ten hours."""
+    lose(fleet, rows(fleet, tenant="t05", integration="ga4"), AT, AT + 600, 0.3)
+    lose(fleet, rows(fleet, tenant="t07", integration="ga4"), AT + 360, AT + 960, 0.3)
+
+
 def _nightly_batch(fleet: Fleet) -> None:
     """Received within a minute, delivered over four hours."""
     for day in range(fleet.minutes // DAY):
@@ -52,6 +58,8 @@ CASES = [
          lambda f: lose(f, rows(f, integration="ga4"), AT, AT + 600, 0.1), {"loss/*/*/ga4/*/"}),
     Case("0.5 % of everybody's for one integration vanish for a day: the integration",
          lambda f: lose(f, rows(f, integration="ga4"), AT, AT + 1440, 0.005), {"loss/*/*/ga4/*/"}),
+    Case("two customers begin to lose six hours apart: each of them", _two_apart,
+         {"loss/t05/*/ga4/*/", "loss/t07/*/ga4/*/"}),
     Case("a tenth of everything vanishes: the platform",
          lambda f: lose(f, rows(f), AT, AT + 600, 0.1), {"loss/*/*/*/*/"}),
     Case("a fifth is delivered twice: doubles",

@@ -39,7 +39,8 @@ class Telling:
         own = {place: self._scales.scope(place) for place in of_kind}
         bad = self._suspicious(is_surplus, of_kind)
         missing = {p: self._scales.missing(p, is_surplus) for p in own | bad}
-        found = causes(own, bad, missing)
+        since = {p: int(self._books.of_units.since_hour[p.number]) for p in bad}
+        found = causes(own, bad, missing, since)
         for place, scope in found.items():
             one = of_kind[place]
             # What was told stays so to its end, unless something wider explains it.

@@ -44,7 +44,9 @@ BAR_LOWEST = 8.0
 _SETTLE_S = 180.0
 """After its end a quarter waits so long for its last lines."""
 _LEAST_LEARNED_H = 7 * 24.0
-_OLD_H = 21 * 24.0
+_TWICE_LEARNED_H, _OLD_H = 14 * 24.0, 21 * 24.0
+_ALIKE = (5, 6, 0)
+"""Tuesday to Thursday, of weeks that begin on a Thursday: one is known from another."""
 _KINDS = {Kind.DROP: 0.6, Kind.SURGE: 1.8}
 """The ratios that the CUSUMs look for."""
 _FALLEN, _FALLEN_WIDE, _RISEN = 0.7, 0.8, 2.0
@@ -190,7 +192,9 @@ class Drops:
         expected = base.expected[places] * level
         is_open = self._shifts.follow(places, in_time, late, block)
         learned_h = self._usual.hours_learned(rows)
-        fit = ~is_open & (learned_h >= _LEAST_LEARNED_H)
+        fit = ~is_open & _is_known(learned_h, quarter)
+        for away in self._away.values():
+            away.forget(places[~fit])
         since = base.since[places]
         is_usual = ~is_open
         for kind, away in self._away.items():
@@ -278,3 +282,9 @@ class Drops:
             if away.is_away(at, _WORTH_NATS)[0] and self._is_far(kind, at)[0]:
                 found.append(group)
         return found
+
+
+def _is_known(learned_h: Floats, quarter: int) -> Bools:
+    """Whether the habit of this day of the week [rows] is no guess from a single one."""
+    least = _LEAST_LEARNED_H if quarter // 96 % 7 in _ALIKE else _TWICE_LEARNED_H
+    return np.asarray(learned_h >= least)

@@ -21,14 +21,14 @@ from streamgauge.detect.arrays import Array, Floats, Ints, grown
 PARTS = 4
 PART_QUARTERS = 24
 """Quarters of an hour in a part of the day."""
-_PRIOR_VARIANCE = 0.01
+_PRIOR_VARIANCE = 0.005
 _PRIOR_DAYS = 4.0
 _LEAST_EXPECTED = 20.0
 """Messages in a part: fewer tell nothing."""
 _MOST, _MOST_AT_FIRST = 6.0, 0.01
 """A square counts as so many variances at most, or as this one."""
 _LONGEST_DAYS = 42.0
-_LOWEST, _PRIOR_LOWEST = 1e-4, 2e-4
+_LOWEST, _PRIOR_LOWEST, _PRIOR_HIGHEST = 1e-4, 2e-4, 0.03
 _FLEET = 10
 _Z = 1.645
 _BEFORE = 8
@@ -105,4 +105,4 @@ class Moods:
         told = self._days >= 2.0
         if told.sum() >= _FLEET:
             means = self._sum[told] / self._days[told][:, None]
-            self._prior = np.clip(np.median(means, axis=0), _PRIOR_LOWEST, _PRIOR_VARIANCE)
+            self._prior = np.clip(np.median(means, axis=0), _PRIOR_LOWEST, _PRIOR_HIGHEST)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fleet import DAY, START, Fleet, Sender, delta_of, make
 from streamgauge.detect.detector import Detector
-from streamgauge.detect.habit import Habit
+from streamgauge.detect.habit import SCALARS, WEEK, Habit
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import Flow
 
@@ -40,8 +40,12 @@ def told(findings: list[Finding]) -> dict[str, tuple[float, str]]:
     return {f.key: (f.since, f.over_reason) for f in findings}
 
 
-def finite(habit: Habit, rows: int) -> bool:
-    return all(np.isfinite(np.asarray(a[:rows], float)).all() for a in vars(habit).values())
+def finite(habit: Habit, count: int) -> bool:
+    rows = np.arange(1, count)
+    parts = [getattr(habit, name)[rows] for name in SCALARS]
+    parts += [read(rows, place) for read in (habit.rate, habit.nats) for place in range(WEEK)]
+    parts += [habit.day_learned(rows, day) for day in range(7)]
+    return all(np.isfinite(part).all() for part in parts)
 
 
 @SMALL

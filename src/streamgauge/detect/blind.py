@@ -106,10 +106,11 @@ class Blindness:
         if row is None or habit.active_minutes[row] < 20:
             return seen.density() >= 0.97 or now - watermark > 86_400.0
         nats = guessed = 0.0
+        rows = np.array([row])
         for hour in range(int(watermark // 3600), int(now // 3600) + 1):
             seconds = min(now, (hour + 1) * 3600.0) - max(watermark, hour * 3600.0)
-            here = float(habit.nats[row, hour % WEEK]) * seconds / 60.0
-            if not habit.is_known[row, hour % WEEK]:
+            here = float(habit.nats(rows, hour % WEEK)[0]) * seconds / 60.0
+            if not habit.is_known(rows, hour % WEEK)[0]:
                 guessed = min(guessed + here, UNSEEN_NATS)
             else:
                 nats += here

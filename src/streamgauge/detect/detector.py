@@ -6,7 +6,7 @@ A turn (`evaluate`) is: the watermark → are we blind → refresh habits that a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -31,6 +31,8 @@ from streamgauge.detect.latency import Latencies
 from streamgauge.detect.levels import Level, Levels, Names
 from streamgauge.detect.loss import Loss
 from streamgauge.detect.open_time import OpenTime
+from streamgauge.detect.past import KeptHours, Past
+from streamgauge.detect.refit import Refit
 from streamgauge.detect.routers import Routers
 from streamgauge.detect.shape import WEEK
 from streamgauge.detect.silence import SilenceEvidence
@@ -50,6 +52,8 @@ from streamgauge.model.words import Kind, Severity, Suspected
 
 _REFRESH_LATE_S = 20.0
 """Backfilled hours enter the habit this soon."""
+_REFIT_FLOWS = 4096
+"""Fitted anew in one turn, so that no turn takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,18 @@ class Expected:
 class Detector:
     """All flows and levels, their habits, and what is wrong with them."""
 
-    def __init__(self, expectations: Expectations | None = None) -> None:
+    def __init__(
+        self,
+        expectations: Expectations | None = None,
+        make_past: Callable[[], Past] = KeptHours,
+    ) -> None:
+        """Nothing is known yet.
+
+        Args:
+            expectations: what people say of flows.
+            make_past: makes what keeps the hours that habits are fitted from.
+        """
+        self._make_past = make_past
         self._expectations = expectations or Expectations()
         self._told = Told()
         self._reset()
@@ -197,18 +212,25 @@ class Detector:
         last = float(self._sums.last_s[row])
         return Expected(
             float(self._evidence.interval_s(np.array([row]))[0]),
-            float(self._habit.rate[row, int(now // 3600) % WEEK]),
+            float(self._habit.rate(np.array([row]), int(now // 3600) % WEEK)[0]),
             last if np.isfinite(last) else None,
         )
 
     def _reset(self) -> None:
         self._levels = Levels()
         self._locator = Locator(self._levels)
-        self._sums = Sums(self._levels)
+        self._sums = Sums(self._levels, self._make_past())
         self._seen = SeenTime()
-        self._habit = Habit.empty()
+        self._habit = Habit()
+        self._refit = Refit(self._levels, self._sums, self._seen, self._habit)
         open_time = OpenTime(self._seen)
-        self._evidence = SilenceEvidence(self._habit, self._sums, self._seen, open_time)
+        self._evidence = SilenceEvidence(
+            self._habit,
+            self._sums,
+            self._seen,
+            open_time,
+            flow_count=lambda: self._levels.flow_count,
+        )
         self._excuses = Excuses(self._levels, self._sums, self._evidence, open_time)
         self._excuses.replace(self._expectations)
         self._silences = Silences(
@@ -241,21 +263,27 @@ class Detector:
     def _refresh(self, watermark: float, now: float) -> None:
         """Fit habits anew: all rows now and then, those with late lines within seconds."""
         hour = int(watermark // 3600)
-        rows: Ints = np.zeros(0, np.int32)
-        if hour - self._refreshed_hour >= self._refresh_hours(hour) or hour < self._refreshed_hour:
-            rows, self._refreshed_hour = np.arange(1, self._levels.row_count), hour
-            self._sums.forget_old()
-            self._late = []
-        elif self._late and abs(now - self._refreshed_at) >= _REFRESH_LATE_S:
-            rows, self._late = np.unique(np.concatenate(self._late)), []
-            rows = rows[rows > 0]
-        if len(rows):
-            self._refreshed_at = now
+        self._sums.forget_old(watermark)
+        if self._is_due(hour):
+            self._refreshed_hour, self._late = hour, []
             self._seen.learn_gaps()
-            self._habit.learn(rows, self._sums, self._seen, watermark)
-            self._evidence.forget()
-            self._errors.forget()
-            self._looked_at = None
+            self._refit.begin(watermark)
+        elif self._late and abs(now - self._refreshed_at) >= _REFRESH_LATE_S:
+            flows, self._late = np.unique(np.concatenate(self._late)), []
+            self._seen.learn_gaps()
+            self._refit.some(flows, watermark)
+        elif not self._refit.is_busy:
+            return
+        self._refit.step(_REFIT_FLOWS)
+        self._refreshed_at = now
+        self._silences.take_back(self._refit.take_fitted())
+        self._evidence.forget()
+        self._errors.forget()
+        self._looked_at = None
+
+    def _is_due(self, hour: int) -> bool:
+        passed = hour - self._refreshed_hour
+        return passed < 0 or (passed >= self._refresh_hours(hour) and not self._refit.is_busy)
 
     def _refresh_hours(self, hour: int) -> int:
         """A young habit changes by the hour, an old one slowly."""

@@ -35,6 +35,8 @@ class SeenTime:
         self.coverage = 0.0
         """Share of minutes with a line, of the last two days."""
         self._is_heard = False
+        self.refilled = 0
+        """Grows when a minute before the newest one proves to have been seen."""
 
     def observe(self, delta: Delta) -> bool:
         """Add what was inserted; returns whether somebody reported any of it."""
@@ -67,7 +69,9 @@ class SeenTime:
             return
         self._make_room(int(minutes.max()))
         places = minutes[minutes >= self._base] - self._base
-        if not self._lines[places].all():
+        fresh = places[~self._lines[places]]
+        if len(fresh):
+            self.refilled += int(bool(self._lines[int(fresh.min()) :].any()))
             self._lines[places] = True
             self._prefix = None
 

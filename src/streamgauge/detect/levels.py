@@ -21,7 +21,7 @@ from streamgauge.detect.flow_limits import MAX_FLOWS_PER_TENANT, MAX_TENANTS, Fl
 from streamgauge.detect.flow_numbers import Codes, FlowNumbers
 from streamgauge.detect.lazy import Lazy
 from streamgauge.detect.members import Members
-from streamgauge.detect.pair_numbers import PairNumbers
+from streamgauge.detect.naming import Naming
 from streamgauge.detect.tree import INBOUND, OUTBOUND, Channel, Level, Names, channel_of
 from streamgauge.model.flow import Flow, Scope
 
@@ -82,10 +82,14 @@ class Levels:
         """Groups directly below: sources and integrations of a tenant, customers of an
         integration, flows of a (tenant, source); in the order they were first seen."""
         self._numbers = FlowNumbers()
-        self._both = PairNumbers()
-        """(tenant, integration)"""
+        self._naming = Naming(self._numbers)
         self._of_tenant = Members()
-        self.groups: Sequence[Names] = Lazy(lambda: self._group_count, self._names)
+        self.groups: Sequence[Names] = Lazy(
+            lambda: self._group_count,
+            lambda group: self._naming.names(
+                Level(int(self.group_level[group])), int(self._group_id[group])
+            ),
+        )
         self.flows: Sequence[Flow] = Lazy(lambda: self._flow_count, self._numbers.flow)
 
     def locate(self, table: pa.Table) -> Ints:
@@ -119,7 +123,7 @@ class Levels:
 
     def find(self, names: Names) -> int | None:
         """The group of that name."""
-        number = self._number(names)
+        number = self._naming.number(names)
         of_level = self._group_of[names.level]
         if number is None or not 0 <= number < len(of_level) or of_level[number] < 0:
             return None
@@ -150,7 +154,7 @@ class Levels:
         below = np.array(self.members.get(group), np.int64)
         ids, texts = self._group_id[below], self._numbers.tags[0]
         if names.level is Level.INTEGRATION:
-            ids = self._both.pairs(ids)[0]
+            ids = self._naming.both.pairs(ids)[0]
         return [texts.text(number) for number in ids.tolist()]
 
     def flows_within(self, scope: Scope) -> Ints:
@@ -171,49 +175,44 @@ class Levels:
                 is_within &= of_flow == code
         return flows[is_within]
 
+    def tenants_of_groups(self, groups: Ints) -> Ints:
+        """The number [n] of each group's customer; -1: it is of several."""
+        levels, ids = self.group_level[groups], self._group_id[groups].astype(np.int64)
+        found = np.full(len(groups), -1, np.int64)
+        at = levels == Level.FLOW
+        found[at] = self._numbers.codes(ids[at]).tenant
+        at = levels == Level.SOURCE
+        found[at] = self._numbers.sources.pairs(ids[at])[0]
+        at = levels == Level.TENANT_INTEGRATION
+        found[at] = self._naming.both.pairs(ids[at])[0]
+        return np.where(levels == Level.TENANT, ids, found)
+
+    def tenants_of_flows(self, flows: Ints) -> Ints:
+        """The number [n] of each flow's customer."""
+        return self._numbers.codes(flows).tenant
+
+    def flows_of_rows(self, rows: Ints) -> Ints:
+        """The numbers of flows that may count in one of these rows; there may be others."""
+        groups = self.row_group[rows]
+        is_flow = self.group_level[groups] == Level.FLOW
+        tenants = self.tenants_of_groups(groups[~is_flow])
+        own = self._group_id[groups[is_flow]].astype(np.int64)
+        return np.union1d(own, self.flows_of_tenants(tenants))
+
+    def flows_of_tenants(self, tenants: Ints) -> Ints:
+        """The numbers of all flows of these customers; of all if one of them is -1."""
+        if (tenants < 0).any():
+            return np.arange(self._flow_count)
+        parts = [np.array(self._of_tenant.get(int(one)), np.int64) for one in np.unique(tenants)]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
+
     @property
     def nbytes(self) -> int:
         """What the index takes in memory, without the texts."""
         arrays = [self.channel_rows, self.primary_rows, self.row_group, self.row_above]
         arrays += [self.flow_rows, self.group_level, self._group_id, *self._group_of.values()]
-        parts = (self._numbers, self._both, self.members, self._of_tenant)
+        parts = (self._numbers, self._naming.both, self.members, self._of_tenant)
         return sum(a.nbytes for a in arrays) + sum(part.nbytes for part in parts)
-
-    def _names(self, group: int) -> Names:
-        """A group in words."""
-        level, number = Level(int(self.group_level[group])), np.array([self._group_id[group]])
-        tenants, sources, integrations = self._numbers.tags[:3]
-        if level is Level.FLOW:
-            return Names(level, *self._numbers.flow(int(number[0])))
-        if level is Level.SOURCE:
-            tenant, source = self._numbers.sources.pairs(number)
-            return Names(level, tenants.text(int(tenant[0])), sources.text(int(source[0])))
-        if level is Level.TENANT:
-            return Names(level, tenants.text(int(number[0])))
-        if level is Level.TENANT_INTEGRATION:
-            tenant, integration = self._both.pairs(number)
-            names = tenants.text(int(tenant[0])), integrations.text(int(integration[0]))
-            return Names(level, names[0], None, names[1])
-        if level is Level.INTEGRATION:
-            return Names(level, None, None, integrations.text(int(number[0])))
-        return Names(level)
-
-    def _number(self, names: Names) -> int | None:
-        """Its number among those of its level."""
-        tenant, source, integration = (
-            tag.find(text) for tag, text in zip(self._numbers.tags[:3], names[1:4], strict=True)
-        )
-        if names.level is Level.FLOW:
-            return self._numbers.find(Flow(*(text or "" for text in names[1:])))
-        if names.level is Level.SOURCE and tenant is not None and source is not None:
-            return int(self._numbers.sources.find(np.array([tenant]), np.array([source]))[0])
-        if names.level is Level.TENANT:
-            return tenant
-        if names.level is Level.TENANT_INTEGRATION and tenant is not None is not integration:
-            return int(self._both.find(np.array([tenant]), np.array([integration]))[0])
-        if names.level is Level.INTEGRATION:
-            return integration
-        return 0 if names.level is Level.PLATFORM else None
 
     def _add_flows(self, flows: Ints) -> None:
         self._flow_count = int(flows[-1]) + 1
@@ -237,7 +236,7 @@ class Levels:
         ids[:, _FLOW], ids[:, _SOURCE] = flows, self._numbers.source_numbers(flows)
         ids[:, _TENANT], ids[:, _INTEGRATION] = codes.tenant, codes.integration
         at = has[:, _BOTH]
-        ids[at, _BOTH] = self._both.number(codes.tenant[at], codes.integration[at])
+        ids[at, _BOTH] = self._naming.both.number(codes.tenant[at], codes.integration[at])
         groups = np.full(has.shape, -1, np.int64)
         for place, level in enumerate(_ORDER):
             known = grown(self._group_of[level], int(ids[:, place].max()) + 1, -1)

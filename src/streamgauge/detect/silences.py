@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamgauge.detect.arrays import Bools, Floats, Ints, grown
+from streamgauge.detect.arrays import Bools, Ints
+from streamgauge.detect.deadlines import Deadlines
 from streamgauge.detect.excuses import ALL, Excuses
 from streamgauge.detect.habit import Habit
 from streamgauge.detect.levels import Level, Levels
@@ -62,24 +63,28 @@ class Silences:
         self.open: dict[int, Silence] = {}
         self.ended: dict[int, str] = {}
         """Groups whose silence ended at the last turn, and why."""
+        self._deadlines = Deadlines()
+        self._row_count = 0
         self._rows: Ints = np.zeros(0, np.int32)
-        self._groups: Ints = np.zeros(0, np.int32)
-        self._is_open: Bools = np.zeros(0, bool)
-        self._built = (0, 0)
-        self._arrived_at: Floats = np.zeros(0)
+        """[groups]: the row that is judged, when it was last looked at."""
+        self._arrived: list[tuple[float, Ints]] = []
+        """When lines were added lately, and to which rows."""
         self._last_arrival_at = -np.inf
 
     def arrive(self, rows: Ints, now: float) -> None:
         """Lines were added to these rows since the last turn."""
-        self._arrived_at = grown(self._arrived_at, len(self._sums.last_s), -np.inf)
-        self._arrived_at[rows] = now
+        self._arrived = [one for one in self._arrived if abs(now - one[0]) < _SETTLE_S]
         if len(rows):
+            self._arrived.append((now, rows))
             self._last_arrival_at = now
 
     def being_loaded(self, rows: Ints, now: float) -> Bools:
         """Which rows [rows] were added to a moment ago: that may be a history."""
-        self._arrived_at = grown(self._arrived_at, len(self._sums.last_s), -np.inf)
-        return np.asarray(now - self._arrived_at[rows] < _SETTLE_S)
+        is_loaded = np.zeros(self._levels.row_count, bool)
+        for at, arrived in self._arrived:
+            if abs(now - at) < _SETTLE_S:
+                is_loaded[arrived] = True
+        return is_loaded[rows]
 
     def has_settled(self, now: float) -> bool:
         """Whether no row is being loaded any more."""
@@ -89,21 +94,18 @@ class Silences:
         """One turn: open what is proven; close, unless we are blind, what came back."""
         self._index()
         self.ended = {}
-        if not len(self._rows):
-            return
-        has_settled = ~self.being_loaded(self._rows, now)
-        due = has_settled & self._evidence.due(self._rows, watermark) & ~self._is_open
-        excused = self._excuses.share_of(self._rows)
-        at = np.flatnonzero(due & (excused < ALL))
-        if len(at):
-            rows = self._rows[at]
-            nats = self._evidence.nats(rows, watermark) * (1.0 - excused[at])
-            fires = nats >= self._evidence.bar(rows, len(self._levels.flows))
-            for place, value in zip(at[fires], nats[fires], strict=True):
-                self._open(int(place), float(value), watermark)
+        version = self._excuses.version, self._evidence.version
+        due = self._deadlines.due(watermark, version)
+        if len(due):
+            self._weigh(due, watermark, now)
         for silence in list(self.open.values()):
             if silence.group in self.open:  # a wider one that ended may have taken it along
                 self._follow(silence, watermark, now, is_blind)
+
+    def take_back(self, rows: Ints) -> None:
+        """The habit of these rows is another one."""
+        self._index()
+        self._deadlines.take_back(self._levels.row_group[rows])
 
     def restore(self, group: int, since: float) -> None:
         """Hold a group silent that was silent before a restart, unless it has spoken since."""
@@ -111,26 +113,48 @@ class Silences:
         row = self._levels.primary(group)
         if self._sums.last_s[row] <= since + 1.0 and group not in self.open:
             self.open[group] = Silence(group, row, since, 0.0, 0.0, self._habit.mean_rate[row])
-            self._is_open[group] = True
+            self._deadlines.put(np.array([group]), np.inf)
 
     def _index(self) -> None:
-        """The rows that are judged: each group's primary one."""
-        size = (self._levels.group_count, self._levels.row_count)
-        if size == self._built:
+        """Look at groups that are new, or are judged by another row from now on."""
+        known = len(self._rows)
+        if known == self._levels.group_count and self._row_count == self._levels.row_count:
             return
-        self._built = size
-        self._groups = np.arange(size[0], dtype=np.int32)
-        self._rows = self._levels.primary_rows[: size[0]]
-        self._is_open = np.zeros(size[0], bool)
-        self._is_open[list(self.open)] = True
+        self._row_count = self._levels.row_count
+        rows = self._levels.primary_rows[: self._levels.group_count]
+        self._deadlines.make_room(len(rows))
+        self._deadlines.take_back(np.flatnonzero(rows[:known] != self._rows))
+        self._rows = rows.copy()
 
-    def _open(self, place: int, nats: float, watermark: float) -> None:
-        group, row = int(self._groups[place]), int(self._rows[place])
+    def _weigh(self, groups: Ints, watermark: float, now: float) -> None:
+        """Open those whose evidence is enough, and note when the others may have enough."""
+        rows = self._rows[groups]
+        settled = np.flatnonzero(~self.being_loaded(rows, now))
+        groups, rows = groups[settled], rows[settled]
+        self._deadlines.put(groups, self._evidence.earliest(rows))
+        due = np.flatnonzero(self._evidence.due(rows, watermark))
+        groups, rows = groups[due], rows[due]
+        excused = self._excuses.share_of(rows)
+        self._deadlines.put(groups[excused >= ALL], np.inf)
+        at = np.flatnonzero(excused < ALL)
+        groups, rows = groups[at], rows[at]
+        total = self._evidence.total(rows, watermark)
+        nats = self._evidence.nats_of(rows, total, watermark) * (1.0 - excused[at])
+        bar = self._evidence.bar(rows, self._levels.flow_count)
+        self._deadlines.put(groups, self._evidence.earliest(rows, total, watermark))
+        fires = np.flatnonzero(nats >= bar)
+        self._deadlines.put(groups[fires], watermark)
+        for group, value in zip(groups[fires].tolist(), nats[fires].tolist(), strict=True):
+            if group not in self.open:
+                self._open(group, value, watermark)
+
+    def _open(self, group: int, nats: float, watermark: float) -> None:
+        row = int(self._rows[group])
         if self._may_be_explained(group, row, watermark) or self._speaks_elsewhere(group, row):
             return
         since = float(self._sums.last_s[row])
         self.open[group] = Silence(group, row, since, nats, 0.0, float(self._habit.mean_rate[row]))
-        self._is_open[place] = True
+        self._deadlines.put(np.array([group]), np.inf)
 
     def _may_be_explained(self, group: int, row: int, watermark: float) -> bool:
         """Whether its tenant is going quiet too, and will be proven silent a little later."""
@@ -150,7 +174,7 @@ class Silences:
             return False
         if self._excuses.share_of(above)[0] >= ALL:
             return False
-        bar = self._evidence.bar(above, len(self._levels.flows))
+        bar = self._evidence.bar(above, self._levels.flow_count)
         nats = self._evidence.nats(above, watermark)
         return bool(_PARENT_SHARE * bar[0] <= nats[0] < bar[0])
 
@@ -182,11 +206,11 @@ class Silences:
     def _close_if_back(self, silence: Silence, watermark: float, now: float) -> None:
         row, resumed_at = silence.row, silence.resumed_at or watermark
         minute = int(watermark // 60)
-        window = self._sums.window(minute, _RECENT_MINUTES)[:, row]
+        window = self._sums.window_of(np.array([row]), minute, _RECENT_MINUTES)[:, 0]
         after = np.arange(minute - _RECENT_MINUTES + 1, minute + 1) > silence.since // 60
         count = float(window[after].sum())
         interval = max(float(self._evidence.interval_s(np.array([row]))[0]), 20.0)
-        rate = float(self._habit.rate[row, int(watermark // 3600) % WEEK])
+        rate = float(self._habit.rate(np.array([row]), int(watermark // 3600) % WEEK)[0])
         needed = max(1.0, _FAIR_SHARE * rate * interval / 3600.0)
         # A sparse sender may be back with a line older than the window.
         is_back = count >= needed or (needed <= 1.0 and resumed_at > silence.since)
@@ -206,8 +230,8 @@ class Silences:
         ]
         self._evidence.count_from(self._levels.primary_rows[below], watermark)
         for group in below:
-            if self.open.pop(group, None) is not None:
-                self._is_open[group] = False
+            self.open.pop(group, None)
+        self._deadlines.take_back(np.array(below, np.int64))
 
     def _back(self, silence: Silence, count: float, now: float, is_back: bool) -> str:
         at = silence.resumed_at or now
@@ -222,7 +246,7 @@ class Silences:
     def _end(self, group: int, reason: str) -> None:
         del self.open[group]
         self.ended[group] = reason
-        self._is_open[group] = False
+        self._deadlines.take_back(np.array([group]))
 
 
 def _is_below(scope: Scope, above: Scope) -> bool:

@@ -30,13 +30,13 @@ class HabitUsual:
             begin = np.clip(start_s, hour * 3600.0, (hour + 1) * 3600.0)
             until = np.maximum(np.minimum(end, (hour + 1) * 3600.0), begin)
             seconds = self._seen.seconds(begin, until)
-            total += self._habit.rate[rows, hour % WEEK] * seconds / 3600.0
+            total += self._habit.rate(rows, hour % WEEK) * seconds / 3600.0
         return total
 
     def dispersion(self, rows: Ints) -> Floats:
         """1/r [rows] of messages an hour."""
-        return self._habit.dispersion[rows]
+        return self._habit.dispersion[rows].astype(np.float64)
 
     def hours_learned(self, rows: Ints) -> Floats:
         """Seen hours [rows] that were learned from."""
-        return self._habit.hours[rows]
+        return self._habit.hours[rows].astype(np.float64)

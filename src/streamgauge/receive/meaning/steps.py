@@ -13,7 +13,7 @@ Nothing is moved on here: `after` says where histograms stand then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -74,26 +74,35 @@ class Steps:
                 by[cells], total[at] = shape.risen_from(priors.shape(at))
         return by, total
 
-    def after(self) -> Iterator[tuple[int, Shape]]:
+    def after(self) -> list[tuple[int, Shape]]:
         """Histograms, and where they stand; nothing of the body is held by it."""
         if not len(self.keys):
-            return
+            return []
         first = np.flatnonzero(self.is_first)
         is_last = np.append(self.is_first[1:], True)
-        has_same_cells = np.logical_and.reduceat(self._is_alike, first).tolist()
-        last = self.told.where(is_last)
-        together = zip(
-            self.keys[is_last].tolist(), last.shapes(), self._known, has_same_cells, strict=True
-        )
-        for key, shape, before, is_same in together:
-            yield key, _kept(shape, before if is_same else None)
+        last, keys = self.told.where(is_last), self.keys[is_last].tolist()
+        is_same = np.logical_and.reduceat(self._is_alike, first) & (last.sizes <= FEW_CELLS)
+        if is_same.all():
+            return list(zip(keys, _with_bounds(last, self._known), strict=True))
+        same = iter(_with_bounds(last.where(is_same), self._known_of(is_same)))
+        others = (one.without_empty() for one in last.where(~is_same).shapes())
+        shapes = (next(same if is_in else others) for is_in in is_same.tolist())
+        return list(zip(keys, shapes, strict=True))
+
+    def _known_of(self, chosen: Bools) -> list[Shape | None]:
+        """Of these histograms [n_histograms]."""
+        return [self._known[at] for at in np.flatnonzero(chosen).tolist()]
 
 
-def _kept(shape: Shape, before: Shape | None) -> Shape:
-    """As it is remembered, with the bounds of the one before where they are the same ones."""
-    if before is None or len(shape.weight) > FEW_CELLS:
-        return shape.without_empty()
-    return Shape(shape.time_ns, shape.sum, before.lower, before.upper, shape.weight.copy())
+def _with_bounds(told: Shaped, known: Sequence[Shape | None]) -> list[Shape]:
+    """As they are remembered [n], with the bounds of those before, which are the same ones."""
+    weight, starts, ends = told.weight, told.starts.tolist(), np.cumsum(told.sizes).tolist()
+    together = zip(known, told.time_ns.tolist(), told.sum.tolist(), starts, ends, strict=True)
+    return [
+        Shape(time_ns, total, one.lower, one.upper, weight[start:end].copy())
+        for one, time_ns, total, start, end in together
+        if one
+    ]
 
 
 def _in_order(told: Shaped, keys: Hashes) -> tuple[Shaped, Hashes]:

@@ -47,6 +47,8 @@ class Sums:
         self.newest_failed_minute = -1
         self.reasons = Reasons()
         self.live_gaps = LiveGaps()
+        self._guessed_until_hour = 0
+        """Of hours before it only the number of active minutes is known; which is made up."""
         self._filtered: dict[int, list[tuple[Ints, Floats]]] = {}
         """By hour: numbers of flows, and how much of theirs was filtered."""
         self._arrived: list[Ints] = []
@@ -100,10 +102,16 @@ class Sums:
         self.stamps.add(new, self.newest_hour - HOURS_KEPT)
         new = _part(new, new.minute // 60 > self.newest_hour - HOURS_KEPT)
         self.past.learn(new)
+        if len(new):
+            newest = int(new.minute.max()) // 60
+            self._guessed_until_hour = max(self._guessed_until_hour, newest + 1)
         self.wide.add(new)
 
     def hours_of(self, rows: Ints, first: int, end: int) -> tuple[Floats, Array]:
-        """Active minutes and their bits [hours, rows] of some rows, from hour `first` to `end`."""
+        """Active minutes and their bits [hours, rows] of some rows, from hour `first` to `end`.
+
+        Bits are 0 where only the number of minutes is known.
+        """
         flows = self._levels.flows_of_rows(rows)
         place = placed(rows, self._levels.row_count)
         bits: Array = np.zeros((end - first) * len(rows), np.uint64)
@@ -114,7 +122,9 @@ class Sums:
                 cell = at[there] + place[level[there]] - 1
                 np.bitwise_or.at(bits, cell, part.minutes[there])
         bits = bits.reshape(end - first, len(rows))
-        return np.bitwise_count(bits).astype(np.float32), bits
+        active = np.bitwise_count(bits).astype(np.float32)
+        bits[: max(self._guessed_until_hour - first, 0)] = 0
+        return active, bits
 
     def filtered_since(self, rows: list[int], hour: int) -> float:
         """Messages of these rows that filters took out, in this hour and all later ones."""

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from streamgauge import __version__
 from streamgauge.app import logs
-from streamgauge.app.commands import flows, imports, maps, moves
+from streamgauge.app.commands import explain, flows, imports, maps, moves
 from streamgauge.app.configuration import Configuration, load
 from streamgauge.model.errors import StreamgaugeError
 
@@ -27,6 +27,7 @@ app.command(set_aside_app)
 moves.register(app)
 imports.register(app)
 flows.register(app)
+explain.register(app)
 maps.register(app)
 
 ConfigPath = Annotated[Path | None, Parameter(name="--config", help="TOML file with the settings.")]

@@ -28,6 +28,7 @@ from streamgauge.app.budget.governor import Governor
 from streamgauge.app.budget.lean import allocate_sparingly, switch_often
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.decide.expected import OwnExpectations, own_expectations
+from streamgauge.app.decide.explaining import Explainer
 from streamgauge.app.decide.judge import Judge
 from streamgauge.app.decide.watch import Watch
 from streamgauge.app.gather.collecting import own_findings
@@ -197,7 +198,7 @@ def _watch(
     registry: GathererRegistry,
     said: Callable[[], Expectations],
 ) -> Watch:
-    detector = Detector()
+    detector = Detector(budget=wiring.false_pages(configuration))
     own = own_findings(registry, clock, governor.findings)
     judge = Judge(detector, wiring.rules(configuration), store, own=own)
     router = wiring.router(configuration)
@@ -319,6 +320,9 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
             receiving,
             parts.expected,
             configuration.journeys.whole_for,
+            Explainer(
+                parts.store, wiring.false_pages(configuration), parts.expected.said, parts.clock
+            ),
         )
         if parts.roles.decides
         else create_receiver(sources, receiving)

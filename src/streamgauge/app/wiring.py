@@ -20,6 +20,7 @@ from streamgauge.app.config import (
     PriceSettings,
 )
 from streamgauge.app.configuration import Configuration
+from streamgauge.detect.budget import FalsePages
 from streamgauge.detect.expectations import Expectations
 from streamgauge.govern.constants import measured
 from streamgauge.govern.cost import Prices
@@ -247,6 +248,11 @@ def _expected(flow: DeclaredFlow, since: float) -> ExpectedFlow:
         changed_by="the configuration",
         is_configured=True,
     )
+
+
+def false_pages(configuration: Configuration) -> FalsePages:
+    """What is allowed of false pages; a small platform's least goes with it."""
+    return FalsePages.of_platform(configuration.detect.false_pages)
 
 
 def rules(configuration: Configuration) -> list[Rule]:

@@ -9,6 +9,8 @@ A shared cause hurts many flows at once. When k findings already hold, one more 
 less, so that the share of false ones among those told stays what it was (the e-value form of
 Benjamini-Hochberg); what is told is folded by cause.
 
+The budget is one for all, and each kind of finding is held to the whole of it (ADR 15).
+
 Source: Bonferroni over expected false alarms, Gordon et al., Ann. Appl. Stat. 1 (2007); e-BH, Wang
 & Ramdas, JRSS B 84 (2022).
 """
@@ -32,12 +34,18 @@ _MOST_OFF = 3.0
 
 @dataclass(frozen=True, slots=True)
 class FalsePages:
-    """What people allow of one kind of finding."""
+    """What people allow of each kind of finding."""
 
     per_1000_flows: float = FALSE_PAGES_PER_1000_FLOWS
     """A week."""
     at_least: float = FALSE_PAGES_AT_LEAST
     """A week, of the whole platform."""
+
+    @classmethod
+    def of_platform(cls, per_1000_flows: float) -> FalsePages:
+        """The budget that people set; the least of a small platform goes with it."""
+        times = per_1000_flows / FALSE_PAGES_PER_1000_FLOWS
+        return cls(per_1000_flows, FALSE_PAGES_AT_LEAST * times)
 
     def allowed(self, flows: int) -> float:
         """False pages a week over `flows` flows."""

@@ -6,7 +6,7 @@ A turn (`evaluate`) is: the watermark → are we blind → refresh habits that a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -24,6 +24,7 @@ from streamgauge.detect.drop_fold import Explained
 from streamgauge.detect.errors import Errors
 from streamgauge.detect.excuses import Excuses
 from streamgauge.detect.expectations import Expectations
+from streamgauge.detect.explain import Parts, explain
 from streamgauge.detect.fold import Fold
 from streamgauge.detect.gaps import SeenTime
 from streamgauge.detect.habit import Habit
@@ -43,6 +44,7 @@ from streamgauge.detect.told import Told
 from streamgauge.detect.uncollected import SUBJECT
 from streamgauge.detect.usual import HabitUsual
 from streamgauge.detect.watcher import Turn, Watcher
+from streamgauge.model.explanation import Explanation
 from streamgauge.model.feed import Delta, History
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import Scope
@@ -74,16 +76,19 @@ class Detector:
     def __init__(
         self,
         expectations: Expectations | None = None,
+        budget: FalsePages | None = None,
         make_past: Callable[[], Past] = KeptHours,
     ) -> None:
         """Nothing is known yet.
 
         Args:
             expectations: what people say of flows.
+            budget: of false pages.
             make_past: makes what keeps the hours that habits are fitted from.
         """
         self._make_past = make_past
         self._expectations = expectations or Expectations()
+        self._budget = budget or FalsePages()
         self._told = Told()
         self._reset()
 
@@ -216,6 +221,35 @@ class Detector:
             last if np.isfinite(last) else None,
         )
 
+    def explain(self, scope: Scope, now: float, found: Sequence[Finding]) -> Explanation:
+        """Why a scope is, or is not, told by the turn at `now` that answered `found`.
+
+        It cannot go on from here: minutes to come are counted as seen.
+        """
+        parts = Parts(
+            self._levels,
+            self._sums,
+            self._seen,
+            self._habit,
+            self._evidence,
+            self._excuses,
+            self._silences,
+            self._errors,
+            self._budget,
+        )
+        return explain(parts, self._group_of(scope), scope, now, found)
+
+    def _group_of(self, scope: Scope) -> int | None:
+        """The narrowest level that is judged and holds a scope; of a flow, its last stage."""
+        level = _LEVELS.get(tuple(part is not None for part in scope))
+        if level is not None:
+            return self._levels.find(Names(level, *scope))
+        flows = self._levels.flows_within(scope)
+        if not len(flows):
+            return None
+        rows = self._levels.flow_rows[flows, 0]
+        return int(self._levels.row_group[rows[int(self._sums.last_s[rows].argmax())]])
+
     def _reset(self) -> None:
         self._levels = Levels()
         self._locator = Locator(self._levels)
@@ -229,16 +263,23 @@ class Detector:
             self._sums,
             self._seen,
             open_time,
-            flow_count=lambda: self._levels.flow_count,
+            self._budget,
+            lambda: self._levels.flow_count,
         )
         self._excuses = Excuses(self._levels, self._sums, self._evidence, open_time)
         self._excuses.replace(self._expectations)
         self._silences = Silences(
             self._levels, self._sums, self._habit, self._evidence, self._excuses
         )
-        self._routers = Routers(self._levels, self._sums, self._habit, self._evidence)
+        self._routers = Routers(
+            self._levels,
+            self._sums,
+            self._habit,
+            self._evidence,
+            self._budget,
+        )
         self._fold = Fold(self._levels, self._sums, lambda: self._habit.mean_rate)
-        self._errors = Errors(self._levels, self._sums, self._excuses)
+        self._errors = Errors(self._levels, self._sums, self._excuses, self._budget)
         self._backlogs = Backlogs()
         self._blindness = Blindness()
         self._declared = Declarations(
@@ -247,7 +288,13 @@ class Detector:
         usual = HabitUsual(self._habit, self._seen)
         self._latencies = Latencies(self._levels, self._bar)
         self._watchers: list[Watcher] = [
-            Drops(self._levels, usual, self._bar, self._excuses.share_of, self._explained),
+            Drops(
+                self._levels,
+                usual,
+                self._bar,
+                self._excuses.share_of,
+                self._explained,
+            ),
             self._latencies,
         ]
         self._capacities = Capacities(self._levels, self._backlogs.capacities)
@@ -278,7 +325,8 @@ class Detector:
         self._refreshed_at = now
         self._silences.take_back(self._refit.take_fitted())
         self._evidence.forget()
-        self._errors.forget()
+        if not self._refit.is_busy:
+            self._errors.forget()
         self._looked_at = None
 
     def _is_due(self, hour: int) -> bool:
@@ -293,7 +341,7 @@ class Detector:
 
     def _bar(self, _rows: Ints, chances: Floats) -> Floats:
         """Evidence [rows] that a page takes, of so many chances a week."""
-        return FalsePages().bar(chances, self._levels.flow_count, lowest=BAR_LOWEST)
+        return self._budget.bar(chances, self._levels.flow_count, lowest=BAR_LOWEST)
 
     def _explained(self) -> list[Explained]:
         """What open silences and errors took away."""

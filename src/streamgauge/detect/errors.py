@@ -18,14 +18,15 @@ from __future__ import annotations
 import numpy as np
 
 from streamgauge.detect.arrays import Bools, Floats, Ints
+from streamgauge.detect.budget import FalsePages
 from streamgauge.detect.error_fold import error_key, fold_errors, overlap
 from streamgauge.detect.error_habit import ErrorHabit, ends
 from streamgauge.detect.excuses import Excuses
 from streamgauge.detect.failing import Failing
 from streamgauge.detect.levels import Level, Levels, Names
 from streamgauge.detect.sentences import at_utc, share
-from streamgauge.detect.silence import FALSE_PAGES_AT_LEAST, FALSE_PAGES_PER_1000_FLOWS
 from streamgauge.detect.sums import Sums
+from streamgauge.model.explanation import ErrorsWeighed
 from streamgauge.model.finding import Finding
 from streamgauge.model.words import Kind
 
@@ -42,8 +43,11 @@ _SURE = 0.97
 class Errors:
     """The groups that fail now."""
 
-    def __init__(self, levels: Levels, sums: Sums, excuses: Excuses) -> None:
+    def __init__(
+        self, levels: Levels, sums: Sums, excuses: Excuses, budget: FalsePages | None = None
+    ) -> None:
         self._levels, self._sums, self._excuses = levels, sums, excuses
+        self._budget = budget or FalsePages()
         self._habit = ErrorHabit(levels, sums)
         self.open: dict[int, Failing] = {}
         self.ended: dict[str, str] = {}
@@ -95,6 +99,24 @@ class Errors:
         self._told = {finding.key for finding in found}
         self._well = {g: f for g, f in self._well.items() if self._key_above(g) in self._told}
         return found
+
+    def weigh(self, group: int, minute: int) -> ErrorsWeighed:
+        """What the last turn, in `minute`, made of a group's last hour."""
+        groups = np.array([group], np.int64)
+        since = {open_: int(failing.since // 3600) for open_, failing in self.open.items()}
+        self._habit.know(minute // 60, since)
+        failed, total = ends(
+            self._levels.channel_rows[groups],
+            self._sums.window(minute, WINDOW),
+            self._sums.window(minute, WINDOW, failed=True),
+        )
+        return ErrorsWeighed(
+            failed=int(failed.sum()),
+            ended=int(total.sum()),
+            usual_ratio=float(self._habit.share[group]),
+            nats=float(self._suspicious[group]) if group < len(self._suspicious) else 0.0,
+            bar_nats=float(self._bars(groups)[0]),
+        )
 
     def _score(self, minute: int, watermark: float, now: float) -> Floats:
         """Weigh the evidence of every group with failures; returns nats [groups]."""
@@ -177,10 +199,8 @@ class Errors:
         failing.good_nats = good if lost else np.inf
 
     def _bars(self, groups: Ints) -> Floats:
-        flows = len(self._levels.flows)
-        allowed = max(FALSE_PAGES_AT_LEAST, FALSE_PAGES_PER_1000_FLOWS * flows / 1000.0)
-        chances = 7.0 * np.minimum(self._habit.per_day[groups], 1440.0) * max(flows, 20)
-        return np.maximum(np.log(np.maximum(chances, 1.0) / allowed), _BAR_LOWEST)
+        looks = 7.0 * np.minimum(self._habit.per_day[groups], 1440.0)
+        return self._budget.bar(looks, self._levels.flow_count, lowest=_BAR_LOWEST)
 
     def _close_quiet(self, minute: int, now: float) -> None:
         """Close what is usual again, and with it what was open only for the same messages."""

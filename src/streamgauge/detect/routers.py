@@ -67,9 +67,16 @@ class _Quiet:
 class Routers:
     """Which routers live, which are gone, and what is hidden by those that are blind."""
 
-    def __init__(self, levels: Levels, sums: Sums, habit: Habit, evidence: SilenceEvidence) -> None:
+    def __init__(
+        self,
+        levels: Levels,
+        sums: Sums,
+        habit: Habit,
+        evidence: SilenceEvidence,
+        budget: FalsePages | None = None,
+    ) -> None:
         self._levels, self._sums, self._habit, self._evidence = levels, sums, habit, evidence
-        self._budget = FalsePages()
+        self._budget = budget or FalsePages()
         self.table = RouterTable(levels)
         self.blind: dict[int, float] = {}
         """By row: the time of its last report."""

@@ -13,6 +13,7 @@ from streamgauge.web.answers import Sources
 from streamgauge.web.api.budget import budget_router
 from streamgauge.web.api.collectors import collectors_router
 from streamgauge.web.api.errors import errors_router
+from streamgauge.web.api.explain import explain_router
 from streamgauge.web.api.figures import figures_router
 from streamgauge.web.api.flows import flows_router
 from streamgauge.web.api.incidents import incidents_router
@@ -24,7 +25,7 @@ from streamgauge.web.assets import asset_routes
 from streamgauge.web.expected import NothingSaid
 from streamgauge.web.headers import SecurityHeaders
 from streamgauge.web.pages.routes import page_routes
-from streamgauge.web.ports import Expected, Incidents, Metrics, Operations
+from streamgauge.web.ports import Expected, Explainer, Incidents, Metrics, Operations
 from streamgauge.web.probes import probe_routes
 from streamgauge.web.problems import add_problem_handlers
 
@@ -37,6 +38,7 @@ def create_app(
     extra_routes: Sequence[BaseRoute],
     expected: Expected | None = None,
     hops_whole_s: float = 2 * 3600,
+    explainer: Explainer | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -48,6 +50,7 @@ def create_app(
         extra_routes: what the receivers serve; they win over ours.
         expected: what people say of flows, and routers; asked in threads.
         hops_whole_s: how long all hops are kept after their hour.
+        explainer: why something was, or was not, told; None: that is not asked here.
     """
     sources = Sources(
         metrics, incidents, operations, clock, expected or NothingSaid(), hops_whole_s
@@ -68,6 +71,8 @@ def create_app(
     app.include_router(budget_router(sources), prefix="/api/v1")
     app.include_router(collectors_router(sources), prefix="/api/v1")
     app.include_router(refusals_router(sources), prefix="/api/v1")
+    if explainer is not None:
+        app.include_router(explain_router(explainer), prefix="/api/v1")
     app.include_router(stored_router(sources), prefix="/api/v1")
     app.include_router(unmapped_router(sources), prefix="/api/v1")
     app.router.routes.extend((*probe_routes(sources), *asset_routes(), *page_routes(sources, app)))

@@ -9,6 +9,8 @@ from typing import Protocol
 from streamgauge.model.audit import AuditEntry
 from streamgauge.model.budget import Budget
 from streamgauge.model.expected import Applied, ExpectedFlow, FlowEdit, Offboarded
+from streamgauge.model.explanation import Explanation
+from streamgauge.model.flow import Scope
 from streamgauge.model.gatherer import GathererHealth
 from streamgauge.model.incident import Incident
 from streamgauge.model.journeys import ErrorGroup, Journey
@@ -163,6 +165,19 @@ class Operations(Protocol):
 
     def expectation(self, tenant: str) -> Expectation | None:
         """How much a customer usually sends; None until its habit is known."""
+        ...
+
+
+class Explainer(Protocol):
+    """Why something was, or was not, told. Blocks for seconds: five weeks of sums are read."""
+
+    def explain(self, scope: Scope, at: float | None = None) -> Explanation:
+        """What detection made of a scope at an instant (epoch seconds); None: now.
+
+        Raises:
+            PayloadError: the instant is to come.
+            StoreError: the store does not answer.
+        """
         ...
 
 

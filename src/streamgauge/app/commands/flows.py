@@ -50,7 +50,7 @@ def import_file(
     faults = [line for line in lines if line.fault]
     changed = 0
     if not dry_run:
-        with _server(url, config) as client:
+        with server(url, config) as client:
             for start in range(0, len(good), AT_ONCE):
                 count, refused = _put(client, good[start : start + AT_ONCE])
                 changed += count
@@ -74,8 +74,8 @@ def list_flows(
 ) -> None:
     """Say what was declared, paused and retired, and where it stands."""
     query = {"limit": "1", **({"tenant": tenant} if tenant else {})}
-    with _server(url, config) as client:
-        declared = _asked(client.get("/api/v1/flows", params=query))["declared"]
+    with server(url, config) as client:
+        declared = asked(client.get("/api/v1/flows", params=query))["declared"]
     if json_:
         print(json.dumps(declared, ensure_ascii=False))
         return
@@ -95,8 +95,8 @@ def offboard(
     config: ConfigPath = None,
 ) -> None:
     """A customer leaves: its flows are retired, its open incidents close."""
-    with _server(url, config) as client:
-        done = _asked(client.post(f"/api/v1/customers/{segment(tenant)}/offboard"))
+    with server(url, config) as client:
+        done = asked(client.post(f"/api/v1/customers/{segment(tenant)}/offboard"))
     closed = len(done["closed"])
     incidents = "1 incident was" if closed == 1 else f"{closed} incidents were"
     print(f"{tenant} is retired from now on; {incidents} closed")
@@ -106,7 +106,7 @@ def _put(client: httpx.Client, lines: Sequence[Line]) -> tuple[int, list[Line]]:
     """Send lines; how many changed something, and those that the server refuses."""
     answer = client.put("/api/v1/flows", json={"flows": [line.item for line in lines]})
     if answer.status_code != 400 or "faults" not in answer.json():
-        return int(_asked(answer)["changed"]), []
+        return int(asked(answer)["changed"]), []
     refused = {fault["index"]: fault for fault in answer.json()["faults"]}
     faults = [
         Line(lines[at].number, lines[at].item, f"{fault['field']}: {fault['reason']}")
@@ -133,7 +133,7 @@ def _client(url: str | None, config: Path | None) -> httpx.Client:
 
 
 @contextmanager
-def _server(url: str | None, config: Path | None) -> Iterator[httpx.Client]:
+def server(url: str | None, config: Path | None) -> Iterator[httpx.Client]:
     """The running server.
 
     Raises:
@@ -147,7 +147,7 @@ def _server(url: str | None, config: Path | None) -> Iterator[httpx.Client]:
             raise StoreError(f"{where}: start it, or name it by --url", permanent=False) from error
 
 
-def _asked(answer: httpx.Response) -> dict[str, Any]:
+def asked(answer: httpx.Response) -> dict[str, Any]:
     """The answer's JSON.
 
     Raises:

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from streamgauge.app.commands.chunks import read_chunks
 from streamgauge.app.configuration import Configuration
 from streamgauge.app.decide.judge import Judge
-from streamgauge.app.wiring import expectations, meaning, rules, store_settings
+from streamgauge.app.wiring import expectations, false_pages, meaning, rules, store_settings
 from streamgauge.detect.detector import Detector
 from streamgauge.model.batch import Batch, Parsed
 from streamgauge.model.clock import SimulatedClock, rfc3339
@@ -128,7 +128,7 @@ def decide(
 ) -> list[Incident]:
     """All incidents in the order they opened, as they stand at the last time stamp."""
     said = expectations(configuration, loaded.first_ns / 1e9)
-    judge = Judge(Detector(said), rules(configuration), store)
+    judge = Judge(Detector(said, false_pages(configuration)), rules(configuration), store)
     found: dict[str, Incident] = {}
     is_watched, retain_at = sys.stderr.isatty(), 0.0
     for now, delta in _ticks(store, loaded):

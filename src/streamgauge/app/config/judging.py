@@ -15,6 +15,7 @@ from pydantic import (
 
 from streamgauge.app.config.section import Section
 from streamgauge.app.config.units import Duration
+from streamgauge.detect.budget import FALSE_PAGES_PER_1000_FLOWS
 from streamgauge.detect.calendars import parse_calendar
 from streamgauge.model.instants import read_instant
 from streamgauge.model.words import Severity
@@ -25,6 +26,9 @@ class Detect(Section):
 
     tick: Duration = 10.0
     """Between two looks at what came in."""
+    false_pages: float = Field(default=FALSE_PAGES_PER_1000_FLOWS, gt=0.0, le=100.0)
+    """What may be wrong of what opens, a week and 1,000 flows; a small platform may have one a
+    month, in proportion. Less: later, and only on stronger evidence."""
 
 
 class _Notify(Section):

@@ -104,6 +104,8 @@ class KeptHours:
     def __init__(self) -> None:
         self._hours: dict[int, list[FlowHours]] = {}
         self._versions: dict[int, int] = {}
+        self._flows = 0
+        """Above all numbers of flows."""
         self._now = -1
         """The newest hour: sums [flows] of it are dense."""
         self._count: Floats = np.zeros(64, np.float32)
@@ -149,7 +151,7 @@ class KeptHours:
         if flows is None:
             yield FlowHours.joined(parts)
             return
-        is_wanted = np.zeros(max(int(flows.max(initial=0)) + 1, len(self._count)), bool)
+        is_wanted = np.zeros(max(int(flows.max(initial=0)) + 1, self._flows), bool)
         is_wanted[flows] = True
         yield FlowHours.joined([part.part(is_wanted[part.flow]) for part in parts])
 
@@ -162,6 +164,7 @@ class KeptHours:
         if not len(hour):
             return
         newest = int(hour.max())
+        self._flows = max(self._flows, int(flow.max()) + 1)
         for at in np.unique(hour).tolist():
             self._versions[at] = self._versions.get(at, 0) + 1
         if newest > self._now:

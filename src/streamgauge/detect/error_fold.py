@@ -1,8 +1,9 @@
 """Makes one finding of failures that have one cause.
 
-Two or more customers of one integration that fail at once are one incident of the integration,
-with the affected few named. A single customer's finding is held for a moment, longer while others
-of its integration look bad too, so that the wider one can be told instead.
+Two or more customers of one integration that begin to fail within an hour are one incident of the
+integration, with the affected few named. A single customer's finding is held for a moment, longer
+while others of its integration look bad too, so that the wider one can be told instead. What was
+told of a customer as a whole stays that, however many of its integrations still fail.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from streamgauge.model.words import Kind, Severity, Suspected
 _NOBODY: Mapping[int, Failing] = MappingProxyType({})
 HOLD_S = 40.0
 HOLD_WHILE_OTHERS_S = 120.0
+HOLD_PART_S = 900.0
+"""A part of a delivery, while the whole looks bad as well."""
+_SAME_ONSET_S = 3600.0
 _SUSPICIOUS_NATS = 2.0
 _CUSTOMERS_OWN = re.compile(
     r"\b(40[0134]|413|422)\b|auth|forbidden|invalid|credential|token|signature|schema|payload"
@@ -90,7 +94,7 @@ class _Fold:
     def findings(self) -> list[Finding]:
         if not self._open:
             return []
-        for customer in self._of(Level.TENANT):
+        for customer in self._customers():
             self._customer_everywhere(customer)
         integrations = {self._names(g).integration for g in self._of(Level.TENANT_INTEGRATION)}
         integrations |= {self._names(g).integration for g in self._of(Level.INTEGRATION)}
@@ -115,19 +119,38 @@ class _Fold:
             Names(Level.INTEGRATION, None, None, self._names(group).integration)
         )
 
+    def _customers(self) -> list[int]:
+        """Customers that fail as a whole, or that were told so and still fail somewhere."""
+        found = self._of(Level.TENANT)
+        for group in self._of(Level.TENANT_INTEGRATION):
+            names = Names(Level.TENANT, self._names(group).tenant)
+            customer = self._levels.find(names) if error_key(names) in self._told else None
+            if customer is not None and customer not in found:
+                found.append(customer)
+        return found
+
     def _customer_everywhere(self, customer: int) -> None:
         """One customer failing on several integrations whose other customers are fine."""
         deliveries = [
             m for m in self._members(customer) if self._names(m).level is Level.TENANT_INTEGRATION
         ]
-        alone = [
-            m
-            for m in deliveries
-            if (i := self._integration_of(m)) is not None and len(self._members(i)) == 1
-        ]
-        if len(alone) >= 2 and len(alone) == len(deliveries):
+        alone = [m for m in deliveries if self._is_alone(m)]
+        is_told = error_key(self._names(customer)) in self._told
+        is_everywhere = len(alone) >= 2 and len(alone) == len(deliveries)
+        if is_everywhere or (is_told and (alone or not deliveries)):
             self._done |= {customer, *alone}
-            self._tell(customer, [customer], alone)
+            self._tell(customer, [customer] if customer in self._open else alone, alone)
+
+    def _is_alone(self, delivery: int) -> bool:
+        """Whether no other customer of the integration began to fail with this one."""
+        above = self._integration_of(delivery)
+        if above is None or error_key(self._names(above)) in self._told:
+            return False
+        return len(self._together(self._members(above), delivery)) == 1
+
+    def _together(self, members: list[int], one: int) -> list[int]:
+        since = self._open[one].since
+        return [m for m in members if abs(self._open[m].since - since) <= _SAME_ONSET_S]
 
     def _integration(self, integration: str) -> None:
         group = self._levels.find(Names(Level.INTEGRATION, None, None, integration))
@@ -135,14 +158,19 @@ class _Fold:
             return
         failing = self._members(group)
         members = [m for m in failing if m not in self._done]
-        is_told = bool(members) and error_key(self._names(group)) in self._told
-        if len(members) >= 2 or is_told or (not failing and group in self._open):
+        is_told = error_key(self._names(group)) in self._told
+        together = members
+        if members and not is_told:
+            together = max((self._together(members, m) for m in members), key=len)
+        if len(together) >= 2 or (is_told and members) or (not failing and group in self._open):
             again = [m for m in self._levels.members.get(group) if m in self._well]
-            again = [m for m in again if m not in members]
-            self._tell(group, [*members, *again] or [group], members)
-        elif members and not self._is_held(members[0], self._siblings(group, members[0])):
-            self._tell(members[0], members, [])
-        self._done |= {group, *members}
+            again = [m for m in again if m not in together]
+            self._tell(group, [*together, *again] or [group], together)
+            members = [m for m in members if m not in together]
+        for member in members:
+            if not self._is_held(member, self._siblings(group, member)):
+                self._tell(member, [member], [])
+        self._done |= {group, *failing}
 
     def _siblings(self, group: int, member: int) -> list[int]:
         return [m for m in self._levels.members.get(group) if m != member]
@@ -151,7 +179,7 @@ class _Fold:
         """What no integration explains: a stage before it, a pipeline, many things a little."""
         if group in self._done or self._is_told_below(group):
             return
-        if not self._is_held(group, []):
+        if not (self._is_held(group, []) or self._is_held_as_part(group)):
             self._tell(group, [group], [])
         self._done.add(group)
 
@@ -159,6 +187,17 @@ class _Fold:
         """Whether a group already dealt with shares this one's failures."""
         names = self._names(group)
         return any(overlap(names, self._names(other)) for other in self._done & set(self._open))
+
+    def _is_held_as_part(self, group: int) -> bool:
+        """Whether the delivery that a flow is a part of may still be told instead."""
+        names = self._names(group)
+        if names.level is not Level.FLOW or not names.integration or error_key(names) in self._told:
+            return False
+        whole = Names(Level.TENANT_INTEGRATION, names.tenant, None, names.integration)
+        above = self._levels.find(whole)
+        if above is None or self._suspicious[above] < _SUSPICIOUS_NATS:
+            return False
+        return self._now - self._open[group].fired_at < HOLD_PART_S
 
     def _is_held(self, group: int, siblings: list[int]) -> bool:
         if error_key(self._names(group)) in self._told:

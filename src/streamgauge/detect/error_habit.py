@@ -1,28 +1,35 @@
-"""How often each group's messages usually fail, on the safe side.
+"""How often each group's messages usually fail, and how much that differs from hour to hour.
 
-The usual share is the empirical-Bayes mean of the group's own hours (prior: the platform's share,
-worth 30 messages), plus two standard errors, and not below what 98 of 100 of its busy hours stay
-under: bursts that happen every day are habit. The last hour is left out, so that a beginning
-incident is not learned. Beta-binomial rho says how far one minute's messages fail together.
+1. The usual share is the empirical-Bayes mean of the group's own hours (prior: the share of its
+   integration, or of the platform, worth 30 messages) plus a standard error, hours included.
+2. The dispersion v is the relative variance of an hour's share beyond chance, by moments that weigh
+   hours by what they tell, with the fleet's own v worth ten hours. An hour counts no more than six
+   times the usual: one bad day does not hide the next.
+3. The last hour and hours of incidents are left out of the share, so that none is learned.
+
+Only groups that are asked for are learned, once an hour while all is young, then every six.
 
 Source: empirical Bayes for proportions, Efron & Hastie, Computer Age Statistical Inference,
-chapter 6; moments of rho, Griffiths, Biometrics 29 (1973).
+chapter 6; moments of overdispersion, Clark & Perry, Biometrics 45 (1989).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from streamgauge.detect.arrays import Floats, Ints, grown
-from streamgauge.detect.levels import Channel, Level, Levels, Names
+from streamgauge.detect.arrays import Bools, Floats, Ints, grown
+from streamgauge.detect.error_evidence import Shares
+from streamgauge.detect.levels import Channel, Level, Levels
 from streamgauge.detect.sums import Sums
 
 _PRIOR_MESSAGES = 30.0
-_LOWEST, _HIGHEST = 0.001, 0.9
-_BUSY_HOUR = 20
-_HABITUAL = 0.98
-_PRIOR_RHO = 5e-4
-_PRIOR_RHO_HOURS = 5.0
+_LOWEST, _HIGHEST = 0.0005, 0.9
+_HIGHEST_PRIOR = 0.2
+_WORST_TIMES = 6.0
+_PRIOR_HOURS = 10.0
+_PRIOR_DISPERSION = 0.5
+_DISPERSION = (0.03, 4.0)
+_POOLED_GROUPS = 500
 _CHANNELS = (Channel.OUT, Channel.BETWEEN, Channel.IN)
 
 
@@ -31,83 +38,136 @@ class ErrorHabit:
 
     def __init__(self, levels: Levels, sums: Sums) -> None:
         self._levels, self._sums = levels, sums
-        self._known: tuple[int, int] = (-1, 0)
-        self.share: Floats = np.zeros(64)
-        """Upper bound [groups] of the usual share of failures."""
-        self.rho: Floats = np.full(64, _PRIOR_RHO)
+        self._turn = -1
+        self._turn_of: Ints = np.full(64, -2, np.int32)
+        self._asked: Bools = np.zeros(64, bool)
+        self.mean: Floats = np.zeros(64)
+        """The usual share [groups] of failures, on the safe side."""
+        self.dispersion: Floats = np.full(64, _PRIOR_DISPERSION)
+        """Relative variance [groups] of an hour's share."""
         self.per_day: Floats = np.zeros(64)
         """Messages [groups] a day."""
+        self._prior: Floats = np.zeros(64)
+        self._pooled = _PRIOR_DISPERSION
+        self.spoiled: dict[int, list[tuple[int, int]]] = {}
+        """Hours (first, last) of incidents, by group: no part of the usual share."""
 
     def forget(self) -> None:
         """Learn again at the next question."""
-        self._known = (-1, 0)
+        self._turn = -1
 
-    def know(self, hour: int, without_from: dict[int, int]) -> None:
-        """Make sure that the habit of all groups is there, from hours before `hour` - 1.
-
-        Args:
-            hour: the running hour (since the epoch).
-            without_from: hours from this one on are not learned, by group: an open incident.
-        """
-        size = len(self._levels.groups)
-        self.share, self.rho = grown(self.share, size, 0.0), grown(self.rho, size, _PRIOR_RHO)
-        self.per_day = grown(self.per_day, size, 0.0)
+    def know(self, hour: int, groups: Ints) -> None:
+        """Make sure that the habit of `groups` is there, from hours before `hour` - 1."""
+        self._make_room()
         oldest = min(self._sums.counts, default=hour)
-        turn, known = hour // (1 if hour - oldest < 72 else 6), self._known
-        if known == (turn, size):
-            return
-        fresh = np.arange(known[1] if known[0] == turn else 0, size)
-        platform = self._levels.find(Names(Level.PLATFORM)) or 0
-        asked = np.append(fresh, platform)
+        turn = hour // (1 if hour - oldest < 72 else 6)
         until = hour - 1 if hour - oldest >= 6 else hour
-        failed, total = self._hours(asked, until, without_from)
-        prior = (failed[:, -1].sum() + 2.0) / (total[:, -1].sum() + 40.0)
-        self._learn(fresh, failed[:, :-1], total[:, :-1], float(np.clip(prior, _LOWEST, 0.2)))
-        self._known = (turn, size)
+        if turn != self._turn:
+            self._turn = turn
+            self._learn_fleet(until)
+            # All at once: whoever was asked for lately will be again.
+            groups = np.union1d(groups, np.flatnonzero(self._asked)).astype(np.int64)
+            self._asked[:] = False
+            self._turn_of[:] = -2
+        fresh = groups[self._turn_of[groups] != turn]
+        if len(fresh):
+            self._asked[fresh] = True
+            self._learn(fresh, until)
+            self._turn_of[fresh] = turn
 
-    def _learn(self, groups: Ints, failed: Floats, total: Floats, prior: float) -> None:
-        n = total.sum(0) + _PRIOR_MESSAGES
-        mean = (failed.sum(0) + _PRIOR_MESSAGES * prior) / n
-        upper = mean + 2.0 * np.sqrt(mean / n)
-        busy = total >= _BUSY_HOUR
-        # Of small hours only what chance does not explain counts: 1 of 20 is no share of 5 %.
-        beyond = np.maximum(failed - 2.0 * np.sqrt(total * mean + 1.0), 0.0)
-        shares = np.where(busy, beyond / np.maximum(total, 1.0), 0.0)
-        ordered = np.sort(shares, axis=0)[::-1]
-        above = np.floor((1.0 - _HABITUAL) * busy.sum(0)).astype(int)
-        places = np.minimum(above, max(len(ordered) - 1, 0))
-        often = ordered[places, np.arange(len(groups))] if len(ordered) else 0.0
-        # A short history's worst hour is no habit yet.
-        often = np.where(busy.sum(0) >= 24, often, 0.0)
-        self.share[groups] = np.clip(np.maximum(upper, often), _LOWEST, _HIGHEST)
-        own = np.clip(failed.sum(0) / np.maximum(total.sum(0), 1.0), 1e-6, 0.999)
-        chance = total * own * (1.0 - own)
-        excess = np.where(busy, (failed - total * own) ** 2 - chance, 0.0).sum(0)
-        weight = np.where(busy, chance * np.maximum(total - 1.0, 0.0), 0.0)
-        hold = _PRIOR_RHO_HOURS * weight.sum(0) / np.maximum(busy.sum(0), 1)
-        found = (np.maximum(excess, 0.0) + _PRIOR_RHO * hold) / np.maximum(
-            weight.sum(0) + hold, 1e-9
-        )
-        self.rho[groups] = np.clip(np.where(weight.sum(0) > 0.0, found, _PRIOR_RHO), 1e-4, 0.3)
-        hours = np.maximum((total > 0.0).sum(0), 1)
-        self.per_day[groups] = np.maximum(24.0 * total.sum(0) / hours, 1.0)
+    def shares(self, groups: Ints) -> Shares:
+        """What the evidence of known groups is weighed with."""
+        return Shares(self.mean[groups], self.dispersion[groups])
 
-    def _hours(
-        self, groups: Ints, until: int, without_from: dict[int, int]
-    ) -> tuple[Floats, Floats]:
-        """Failures and ends, [hours, groups]."""
-        hours = sorted(h for h in self._sums.counts if h < until)
-        failed, total = np.zeros((len(hours), len(groups))), np.zeros((len(hours), len(groups)))
+    def upper(self, groups: Ints) -> Floats:
+        """Shares [groups] that an hour usually stays under."""
+        return np.minimum(self.mean[groups] * (1.0 + 2.0 * np.sqrt(self.dispersion[groups])), 0.9)
+
+    def hour(self, groups: Ints, hour: int) -> tuple[Floats, Floats]:
+        """Failures and ends [groups] of one hour."""
         rows = self._levels.channel_rows[groups]
+        counts = self._sums.counts.get(hour)
+        if counts is None:
+            return np.zeros(len(groups)), np.zeros(len(groups))
+        return ends(rows, counts, self._sums.failed.get(hour))
+
+    def failing_in(self, hour: int) -> Ints:
+        """Groups with a failure in an hour."""
+        failed = self._sums.failed.get(hour)
+        if failed is None:
+            return np.zeros(0, np.int64)
+        rows = np.flatnonzero(failed > 0.0)
+        return np.unique(self._levels.row_group[rows[rows > 0]]).astype(np.int64)
+
+    def _make_room(self) -> None:
+        size = self._levels.group_count
+        self.mean, self.per_day = grown(self.mean, size, 0.0), grown(self.per_day, size, 0.0)
+        self.dispersion = grown(self.dispersion, size, _PRIOR_DISPERSION)
+        self._asked = grown(self._asked, size, False)
+        self._prior, self._turn_of = grown(self._prior, size, 0.0), grown(self._turn_of, size, -2)
+
+    def _learn_fleet(self, until: int) -> None:
+        """The shares of the platform and of integrations, and how much hours differ."""
+        levels = self._levels
+        wide = [*levels.of_level(Level.PLATFORM), *levels.of_level(Level.INTEGRATION)]
+        failed, total = self._hours(np.array(wide, np.int64), until)
+        platform = (failed[:, :1].sum() + 2.0) / (total[:, :1].sum() + 400.0)
+        self._prior[:] = np.clip(platform, _LOWEST, _HIGHEST_PRIOR)
+        own = (failed.sum(0) + 300.0 * platform) / (total.sum(0) + 300.0)
+        for integration, share in zip(wide[1:], own[1:], strict=True):
+            members = np.array(levels.members.get(integration), np.int64)
+            self._prior[members] = np.clip(share, _LOWEST, _HIGHEST_PRIOR)
+        some = np.array(levels.of_level(Level.TENANT_INTEGRATION)[:_POOLED_GROUPS], np.int64)
+        failed, total = self._hours(some, until)
+        above, below = _moments(failed, total, failed.sum(0) / np.maximum(total.sum(0), 1.0))
+        found = (above.sum() + _PRIOR_HOURS * _PRIOR_DISPERSION) / (below.sum() + _PRIOR_HOURS)
+        self._pooled = float(np.clip(found, *_DISPERSION))
+
+    def _learn(self, groups: Ints, until: int) -> None:
+        failed, total = self._hours(groups, until)
+        usual = ~self._is_spoiled(groups, until, len(failed))
+        n = (total * usual).sum(0) + _PRIOR_MESSAGES
+        mean = ((failed * usual).sum(0) + _PRIOR_MESSAGES * self._prior[groups]) / n
+        above, below = _moments(failed, total, mean)
+        found = (above + _PRIOR_HOURS * self._pooled) / (below + _PRIOR_HOURS)
+        sure = 2.0 * np.sqrt((2.0 + 6.0 * found) / (below + _PRIOR_HOURS))
+        found = np.clip(found * (1.0 + 0.5 * sure), *_DISPERSION)
+        # Hours of little say as much as their messages, large ones as one draw of the share.
+        hours = np.maximum((total * usual * mean > 0.5).sum(0), 1.0)
+        upper = mean + np.sqrt(mean / n + mean**2 * found / hours)
+        self.mean[groups] = np.clip(upper, _LOWEST, _HIGHEST)
+        self.dispersion[groups] = found
+        active = np.maximum((total > 0.0).sum(0), 1)
+        self.per_day[groups] = np.maximum(24.0 * total.sum(0) / active, 1.0)
+
+    def _hours(self, groups: Ints, until: int) -> tuple[Floats, Floats]:
+        """Failures and ends, [hours, groups]."""
+        hours = self._known_hours(until)
+        failed, total = np.zeros((len(hours), len(groups))), np.zeros((len(hours), len(groups)))
         for place, hour in enumerate(hours):
-            failed[place], total[place] = ends(
-                rows, self._sums.counts[hour], self._sums.failed.get(hour)
-            )
-        for group, start in without_from.items():
-            for column in np.flatnonzero(groups == group):
-                gone = np.array(hours, np.int64) >= start
-                failed[gone, column] = total[gone, column] = 0.0
+            failed[place], total[place] = self.hour(groups, hour)
         return failed, total
+
+    def _known_hours(self, until: int) -> list[int]:
+        return sorted(hour for hour in self._sums.counts if hour < until)
+
+    def _is_spoiled(self, groups: Ints, until: int, hours: int) -> Bools:
+        """Whether there was an incident, [hours, groups]."""
+        known = np.array(self._known_hours(until), np.int64)
+        found = np.zeros((hours, len(groups)), bool)
+        for column, group in enumerate(groups.tolist()):
+            for first, last in self.spoiled.get(group, ()):
+                found[:, column] |= (known >= first) & (known <= last)
+        return found
+
+
+def _moments(failed: Floats, total: Floats, mean: Floats) -> tuple[Floats, Floats]:
+    """Excess variance and what it is relative to [groups], of hours [hours, groups]."""
+    expected = total * mean
+    held = np.minimum(failed, _WORST_TIMES * expected + 3.0)
+    weight = 1.0 / np.square(1.0 + expected)
+    excess = (np.square(held - expected) - expected) * weight
+    return np.maximum(excess.sum(0), 0.0), (np.square(expected) * weight).sum(0)
 
 
 def ends(rows: Ints, counts: Floats, failed: Floats | None) -> tuple[Floats, Floats]:

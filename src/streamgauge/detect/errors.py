@@ -1,14 +1,12 @@
 """Whether messages fail more than they usually do, by evidence that grows message by message.
 
-Per group, over the minutes of the last hour:
-
-1. Against the usual share p₀ (`error_habit`), a mixture of binomial CUSUMs: for each alternative
-   p₁, W ← max(0, W + f·ln(p₁/p₀) + (n-f)·ln((1-p₁)/(1-p₀))), with n and f scaled down by
-   1 + (n-1)·rho because the messages of one minute fail together.
-2. It opens when the best W, less ln(number of alternatives), passes a bar made from the budget of
-   false pages, with at least three failures: three of three is evidence, one of one is not.
-3. It closes when the same ratio the other way round (still failing → usual again) passes 5 nats,
-   or when nothing has failed for an hour. What was before the close is not counted again.
+1. Per group, over the last hour and the running one, any minute may be the one in which it began;
+   what whole hours before say is kept (`error_past`). The messages of one hour fail together, so
+   an hour is weighed as one draw of a share (`error_evidence`) around the usual (`error_habit`).
+2. It opens when the best evidence, less ln(number of larger shares), passes a bar made from the
+   budget of false pages, with at least three failures: three of three is evidence, one of one not.
+3. It closes when the ratio of still failing to usual passes 5 nats the other way round; what was
+   before the close is not counted again, and its hours are no part of the habit.
 
 Source: CUSUM, Page, Biometrika 41 (1954); mixtures, Lorden, Ann. Math. Stat. 42 (1971).
 """
@@ -19,8 +17,10 @@ import numpy as np
 
 from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.budget import FalsePages
+from streamgauge.detect.error_evidence import MIXED_NATS, of_hours
 from streamgauge.detect.error_fold import error_key, fold_errors, overlap
 from streamgauge.detect.error_habit import ErrorHabit, ends
+from streamgauge.detect.error_past import ErrorPast
 from streamgauge.detect.excuses import Excuses
 from streamgauge.detect.failing import Failing
 from streamgauge.detect.levels import Level, Levels, Names
@@ -30,9 +30,11 @@ from streamgauge.model.explanation import ErrorsWeighed
 from streamgauge.model.finding import Finding
 from streamgauge.model.words import Kind
 
-WINDOW = 60
-_TIMES = (2.0, 4.0, 16.0)
-_SHARES = (0.1, 0.3, 0.6, 0.95)
+WINDOW = 120
+_LATE_MINUTES = 5
+_COUNTED_HOURS = 72
+_LOOKS_A_DAY = 240.0
+"""The minutes of an hour are no independent chances: their share is drawn together."""
 _LEAST_FAILED = 3
 _BAR_LOWEST = 8.0
 _CLOSE_NATS = 5.0
@@ -52,6 +54,7 @@ class Errors:
         self.open: dict[int, Failing] = {}
         self.ended: dict[str, str] = {}
         """Why each finding that may have ended did, by key."""
+        self._past = ErrorPast(self._habit)
         self._suspicious: Floats = np.zeros(0)
         self._scored = (-1, -1)
         self._closed_minute: dict[int, int] = {}
@@ -84,7 +87,7 @@ class Errors:
             return []
         scored = (self._sums.version, minute)
         if scored != self._scored or len(self._suspicious) != len(self._levels.groups):
-            self._suspicious, self._scored = self._score(minute, watermark, now), scored
+            self._suspicious, self._scored = self._score(minute, now), scored
         if not is_blind:
             self._close_quiet(minute, now)
         found = fold_errors(
@@ -102,104 +105,170 @@ class Errors:
 
     def weigh(self, group: int, minute: int) -> ErrorsWeighed:
         """What the last turn, in `minute`, made of a group's last hour."""
-        groups = np.array([group], np.int64)
-        since = {open_: int(failing.since // 3600) for open_, failing in self.open.items()}
-        self._habit.know(minute // 60, since)
-        failed, total = ends(
-            self._levels.channel_rows[groups],
-            self._sums.window(minute, WINDOW),
-            self._sums.window(minute, WINDOW, failed=True),
-        )
+        groups, hour = np.array([group], np.int64), minute // 60
+        self._habit.know(hour, groups)
+        failed, total = self._window(groups, hour)
+        last = minute - 60 * hour + 61
+        nats = float(self._suspicious[group]) if group < len(self._suspicious) else 0.0
         return ErrorsWeighed(
-            failed=int(failed.sum()),
-            ended=int(total.sum()),
-            usual_ratio=float(self._habit.share[group]),
-            nats=float(self._suspicious[group]) if group < len(self._suspicious) else 0.0,
+            failed=int(failed[last - 60 : last].sum()),
+            ended=int(total[last - 60 : last].sum()),
+            usual_ratio=float(self._habit.upper(groups)[0]),
+            nats=nats,
             bar_nats=float(self._bars(groups)[0]),
         )
 
-    def _score(self, minute: int, watermark: float, now: float) -> Floats:
+    def _score(self, minute: int, now: float) -> Floats:
         """Weigh the evidence of every group with failures; returns nats [groups]."""
         nats = np.zeros(len(self._levels.groups))
-        failed_rows = self._sums.window(minute, WINDOW, failed=True)
-        rows = np.flatnonzero(failed_rows.any(axis=0))
-        groups = np.unique(self._levels.row_group[rows[rows > 0]])
-        groups = np.union1d(groups, np.array(list(self.open), np.int64)).astype(np.int64)
+        hour = minute // 60
+        groups = np.concatenate(
+            [
+                self._habit.failing_in(hour - 1),
+                self._habit.failing_in(hour),
+                np.array(list(self.open), np.int64),
+            ]
+        )
+        groups = np.unique(groups).astype(np.int64)
+        told_until = {group: closed // 60 for group, closed in self._closed_minute.items()}
+        self._past.advance(hour - 2, told_until)
         if not len(groups):
             return nats
-        since = {group: int(f.since // 3600) for group, f in self.open.items()}
-        self._habit.know(int(watermark // 3600), since)
-        failed, total = ends(
-            self._levels.channel_rows[groups], self._sums.window(minute, WINDOW), failed_rows
-        )
-        self._blank_closed(groups, failed, total, minute)
-        usual, rho = self._habit.share[groups], self._habit.rho[groups]
-        weight = 1.0 / (1.0 + np.maximum(total - 1.0, 0.0) * rho)
-        # Only those whose last hour has a chance to pass are weighed minute by minute.
+        self._habit.know(hour, groups)
+        failed, total = self._window(groups, hour)
+        self._blank_closed(groups, failed, total, 60 * hour - 60)
+        before, began_hour = self._past.of(groups)
         is_open = np.isin(groups, list(self.open))
-        worth = np.flatnonzero(_may_fire(failed, total, usual) | is_open)
-        best, onset = _cusum((failed * weight)[:, worth], (total * weight)[:, worth], usual[worth])
-        nats[groups[worth]] = best
-        bars = self._bars(groups[worth])
-        to_follow = (best >= bars) | is_open[worth]
-        for place, value, start in zip(
-            worth[to_follow], best[to_follow], onset[to_follow], strict=True
-        ):
+        usual = self._habit.mean[groups]
+        worth = np.flatnonzero(_may_fire(failed, total, usual, before) | is_open)
+        if not len(worth):
+            return nats
+        some, last = groups[worth], minute - 60 * hour + 60
+        level, onset = of_hours(
+            self._habit.shares(some), before[worth], failed[:, worth], total[:, worth], last
+        )
+        best = level.argmax(axis=1)
+        at = (np.arange(len(some)), best)
+        evidence = np.maximum(level[at] - MIXED_NATS, 0.0)
+        nats[some] = evidence
+        bars = self._bars(some)
+        to_follow = (evidence >= bars) | is_open[worth]
+        for place in np.flatnonzero(to_follow & ~is_open[worth]).tolist():
+            to_follow[place] = self._is_borne(int(some[place]), nats, float(bars[place]))
+        for place in np.flatnonzero(to_follow).tolist():
+            column, choice = worth[place], best[place]
+            began = int(onset[place, choice])
+            if began < 0:
+                since = 60 * int(began_hour[column, choice])
+            else:
+                lost = np.flatnonzero(failed[began:, column])
+                since = 60 * hour - 60 + began + int(lost[0] if len(lost) else 0)
             self._follow(
-                int(groups[place]),
-                float(value),
-                int(start),
-                failed[:, place],
-                total[:, place],
-                weight[:, place],
-                minute,
+                int(some[place]),
+                float(evidence[place]),
+                since,
+                failed[:, column],
+                total[:, column],
+                60 * hour - 60,
                 now,
             )
         return nats
 
-    def _blank_closed(self, groups: Ints, failed: Floats, total: Floats, minute: int) -> None:
+    def _is_borne(self, group: int, nats: Floats, bar: float) -> bool:
+        """Whether two customers or more bear what all of an integration or the platform show.
+
+        Customers differ in their shares: where those who fail most send most of an hour, the whole
+        fails more though nobody does.
+        """
+        if self._levels.group_level[group] not in {Level.INTEGRATION, Level.PLATFORM}:
+            return True
+        members = np.array(self._levels.members.get(group), np.int64)
+        return bool(np.minimum(nats[members], 0.7 * bar).sum() >= bar)
+
+    def _window(self, groups: Ints, hour: int) -> tuple[Floats, Floats]:
+        """Failures and ends [120, groups] of the minutes of the last hour and of this one."""
+        rows, last = self._levels.channel_rows[groups], 60 * hour + 59
+        asked, place = np.unique(rows, return_inverse=True)
+        local = np.where(rows >= 0, place.reshape(rows.shape), -1)
+        asked = np.maximum(asked, 0)
+        return ends(
+            local,
+            self._sums.window_of(asked, last, WINDOW).astype(np.float64),
+            self._sums.window_of(asked, last, WINDOW, failed=True).astype(np.float64),
+        )
+
+    def _blank_closed(self, groups: Ints, failed: Floats, total: Floats, first: int) -> None:
+        """Take out what belongs to an incident that is over; `first`: minute of place 0."""
         for group, closed in self._closed_minute.items():
             column = np.searchsorted(groups, group)
-            if column < len(groups) and groups[column] == group:
-                before = np.arange(minute - WINDOW + 1, minute + 1) <= closed
-                failed[before, column] = total[before, column] = 0.0
+            if column < len(groups) and groups[column] == group and closed >= first:
+                failed[: closed - first + 1, column] = total[: closed - first + 1, column] = 0.0
 
     def _follow(
         self,
         group: int,
         nats: float,
-        onset: int,
+        since_minute: int,
         failed: Floats,
         total: Floats,
-        weight: Floats,
-        minute: int,
+        first: int,
         now: float,
     ) -> None:
-        """Open or update one group; all arrays are [minutes]."""
+        """Open or update one group; arrays are [minutes] from minute `first` on."""
         failing = self.open.get(group)
-        usual = float(self._habit.share[group])
         if failing is None:
-            lost, ends_ = failed[onset:].sum(), total[onset:].sum()
+            lost, all_ = self._counted(group, since_minute, failed, total, first)
             retired = self._excuses.is_retired(self._levels.groups[group])
             if lost < _LEAST_FAILED or retired:
                 return
-            since = 60.0 * (minute - WINDOW + 1 + onset)
-            worst = float(np.clip(lost / ends_, 2.0 * usual, _SURE))
-            failing = Failing(group, since, now, nats, int(lost), int(ends_), usual, worst)
+            usual = float(self._habit.upper(np.array([group]))[0])
+            share_ = max(lost - np.sqrt(lost), 0.5 * lost) / max(all_, 1.0)
+            worst = float(np.clip(share_, min(2.0 * self._habit.mean[group], _SURE), _SURE))
+            failing = Failing(group, 60.0 * since_minute, now, nats, 0, 0, usual, worst)
+            failing.judged_until = max(
+                first + int(np.flatnonzero(failed).max(initial=0)), since_minute
+            )
             self.open[group] = failing
-        begin = max(int(failing.since // 60) - (minute - WINDOW + 1), 0)
         failing.nats = max(failing.nats, nats)
-        lost, ends_ = float(failed[begin:].sum()), float(total[begin:].sum())
-        if lost:
-            failing.failed, failing.total = int(lost), int(ends_)
-        usual = min(max(usual, failing.usual), 0.9 * failing.worst)
-        good = _good_again(
-            (failed * weight)[begin:], (total * weight)[begin:], usual, failing.worst
-        )
-        failing.good_nats = good if lost else np.inf
+        lost, all_ = self._counted(group, int(failing.since // 60), failed, total, first)
+        if lost >= failing.failed:
+            failing.failed, failing.total = int(lost), int(all_)
+            surely = float((lost - np.sqrt(lost)) / max(all_, 1.0))
+            failing.worst = max(failing.worst, min(surely, _SURE))
+        self._judge_good(failing, failed, total, first)
+
+    def _counted(
+        self, group: int, since: int, failed: Floats, total: Floats, first: int
+    ) -> tuple[float, float]:
+        """Failures and ends since a minute; before `first`, of whole hours."""
+        begin = max(since - first, 0)
+        lost, all_ = float(failed[begin:].sum()), float(total[begin:].sum())
+        one = np.array([group])
+        for hour in range(max(since // 60, first // 60 - _COUNTED_HOURS), first // 60):
+            more = self._habit.hour(one, hour)
+            lost, all_ = lost + float(more[0][0]), all_ + float(more[1][0])
+        return lost, all_
+
+    def _judge_good(self, failing: Failing, failed: Floats, total: Floats, first: int) -> None:
+        """Evidence that a failing group is back at its usual share, minute by minute."""
+        settled = failing.judged_until - first + 1
+        mean = float(self._habit.mean[failing.group])
+        usual = min(max(failing.usual, mean), 0.5 * failing.worst)
+        for_failed = np.log(usual / failing.worst)
+        for_good = np.log((1.0 - usual) / (1.0 - failing.worst))
+        level = failing.good_before
+        # What may still be added to is judged at each turn, what is settled once.
+        newest = int(np.flatnonzero(total).max(initial=0))
+        keep = 59 if newest >= 60 + _LATE_MINUTES else -1
+        for place in range(max(settled, 0), len(failed)):
+            step = failed[place] * for_failed + (total[place] - failed[place]) * for_good
+            level = max(0.0, level + float(step))
+            if place <= keep:
+                failing.judged_until, failing.good_before = first + place, level
+        failing.good_nats = level
 
     def _bars(self, groups: Ints) -> Floats:
-        looks = 7.0 * np.minimum(self._habit.per_day[groups], 1440.0)
+        looks = 7.0 * np.minimum(self._habit.per_day[groups], _LOOKS_A_DAY)
         return self._budget.bar(looks, self._levels.flow_count, lowest=_BAR_LOWEST)
 
     def _close_quiet(self, minute: int, now: float) -> None:
@@ -231,6 +300,9 @@ class Errors:
         if self._is_delivery(failing.group) and self._key_above(failing.group) in self._told:
             self._well[failing.group] = failing
         self._closed_minute[failing.group] = minute
+        self._past.forget(failing.group)
+        hours = (int(failing.since // 3600), minute // 60)
+        self._habit.spoiled.setdefault(failing.group, []).append(hours)
         reason = (
             f"failures are back to usual ({share(failing.usual)} or less) at {at_utc(now, now)}"
         )
@@ -246,36 +318,9 @@ class Errors:
         return error_key(Names(Level.INTEGRATION, None, None, integration))
 
 
-def _may_fire(failed: Floats, total: Floats, usual: Floats) -> Bools:
+def _may_fire(failed: Floats, total: Floats, usual: Floats, before: Floats) -> Bools:
     """Whether failures [minutes, groups] stand out at all in some stretch up to now."""
     lost, ends_ = np.cumsum(failed[::-1], 0), np.cumsum(total[::-1], 0)
     expected = usual * ends_
-    return np.asarray((lost > expected + 2.5 * np.sqrt(expected) + 1.2).any(axis=0))
-
-
-def _cusum(failed: Floats, total: Floats, usual: Floats) -> tuple[Floats, Ints]:
-    """Best evidence [groups] at the last minute, and the minute [groups] at which it began."""
-    alternatives = [np.minimum(usual * times, _SURE) for times in _TIMES]
-    alternatives += [np.maximum(np.minimum(1.5 * usual, _SURE), part) for part in _SHARES]
-    p1 = np.stack(alternatives, axis=-1)
-    p0 = np.minimum(usual, 0.95)[:, None]
-    for_failed, for_good = np.log(p1 / p0), np.log((1.0 - p1) / (1.0 - p0))
-    level, onset = np.zeros(p1.shape), np.zeros(p1.shape, np.int64)
-    for minute in range(len(failed)):
-        lost, good = failed[minute][:, None], (total[minute] - failed[minute])[:, None]
-        step = level + lost * for_failed + good * for_good
-        onset = np.where((level <= 0.0) & (lost > 0.0), minute, onset)
-        level = np.maximum(step, 0.0)
-    best = level.argmax(axis=1)
-    groups = np.arange(len(best))
-    return np.maximum(level[groups, best] - np.log(p1.shape[1]), 0.0), onset[groups, best]
-
-
-def _good_again(failed: Floats, total: Floats, usual: float, worst: float) -> float:
-    """Evidence [now] that a failing group (share `worst`) is back at its usual share."""
-    for_failed, for_good = np.log(usual / worst), np.log((1.0 - usual) / (1.0 - worst))
-    steps = failed * for_failed + (total - failed) * for_good
-    level = 0.0
-    for step in steps:
-        level = max(0.0, level + float(step))
-    return level
+    stands_out = (lost > 1.5 * expected + 2.0 * np.sqrt(expected) + 1.2).any(axis=0)
+    return np.asarray(stands_out | ((before.max(axis=1) > 2.0) & failed.any(axis=0)))

@@ -22,5 +22,9 @@ class Failing:
     """The share of failures since it began."""
     others_suspicious: list[int] = field(default_factory=list)
     """Groups beside it that look bad, though it is not proven."""
+    good_before: float = 0.0
+    """The same of the minutes up to `judged_until`, which are settled."""
+    judged_until: int = -1
+    """Minute since the epoch."""
     good_nats: float = 0.0
     """Evidence that it is over."""

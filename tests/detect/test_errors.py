@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_life import learned
 
+from fleet import DAY, Sender, make
 from streamgauge.detect.error_evidence import ALTERNATIVES, MIXED_NATS, Shares, of_hours
+from streamgauge.model.flow import Flow
+from streamgauge.model.words import Kind
 
 
 def nats(failed: float, total: float, usual: float, dispersion: float) -> float:
@@ -63,3 +67,17 @@ def test_odd_counts_give_numbers(
     assert np.isfinite(level).all()
     assert (level >= 0.0).all()
     assert ((onset >= -1) & (onset <= last)).all()
+
+
+def test_a_customer_that_fails_and_then_sends_nothing_is_not_failing_for_ever() -> None:
+    senders = [
+        Sender(Flow(f"t{i:02d}", "web", "ga4", "main", "delivered"), 600.0, error_ratio=0.003)
+        for i in range(12)
+    ]
+    first = 3 * DAY
+    fleet = make(senders, first + 240)
+    fleet.fail([4], first + 5, first + 25, 0.9).silence([4], first + 25)
+    watch = learned(fleet, first).run(fleet, first, fleet.minutes)
+    closed = [f for _, f in watch.closed if f.kind is Kind.ERRORS]
+    assert [f.scope.tenant for f in closed] == ["t04"]
+    assert closed[0].over_reason.startswith("nothing of it has been tried for 61 min")

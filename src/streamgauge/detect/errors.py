@@ -24,7 +24,7 @@ from streamgauge.detect.error_past import ErrorPast
 from streamgauge.detect.excuses import Excuses
 from streamgauge.detect.failing import Failing
 from streamgauge.detect.levels import Level, Levels, Names
-from streamgauge.detect.sentences import at_utc, share
+from streamgauge.detect.sentences import at_utc, duration, share
 from streamgauge.detect.sums import Sums
 from streamgauge.model.explanation import ErrorsWeighed
 from streamgauge.model.finding import Finding
@@ -36,6 +36,8 @@ _COUNTED_HOURS = 72
 _LOOKS_A_DAY = 240.0
 """The minutes of an hour are no independent chances: their share is drawn together."""
 _LEAST_FAILED = 3
+_IDLE_LEAST_MINUTES = 60.0
+_IDLE_GAPS = 25.0
 _BAR_LOWEST = 8.0
 _CLOSE_NATS = 5.0
 _CLOSE_NATS_TOGETHER = 2.0
@@ -235,6 +237,9 @@ class Errors:
             failing.failed, failing.total = int(lost), int(all_)
             surely = float((lost - np.sqrt(lost)) / max(all_, 1.0))
             failing.worst = max(failing.worst, min(surely, _SURE))
+        spoke = np.flatnonzero(total)
+        if len(spoke):
+            failing.last_minute = max(failing.last_minute, first + int(spoke[-1]))
         self._judge_good(failing, failed, total, first)
 
     def _counted(
@@ -275,7 +280,13 @@ class Errors:
         """Close what is usual again, and with it what was open only for the same messages."""
         quiet = [f for f in self.open.values() if f.good_nats >= self._needed(f)]
         for failing in quiet:
-            self._close(failing, minute, now)
+            usual = f"failures are back to usual ({share(failing.usual)} or less)"
+            self._close(failing, minute, f"{usual} at {at_utc(now, now)}")
+        for failing in list(self.open.values()):
+            idle = minute - failing.last_minute
+            if idle > self._tried_again_minutes(failing.group):
+                tried = f"nothing of it has been tried for {duration(60.0 * idle)}"
+                self._close(failing, minute, tried)
         deliveries = [self._levels.groups[g] for g in self.open if self._is_delivery(g)]
         for failing in list(self.open.values()) if quiet else []:
             names = self._levels.groups[failing.group]
@@ -284,7 +295,13 @@ class Errors:
             still = any(overlap(names, other) for other in deliveries)
             gone = any(overlap(names, self._levels.groups[q.group]) for q in quiet)
             if gone and not still:
-                self._close(failing, minute, now)
+                usual = f"failures are back to usual ({share(failing.usual)} or less)"
+                self._close(failing, minute, f"{usual} at {at_utc(now, now)}")
+
+    def _tried_again_minutes(self, group: int) -> float:
+        """Many gaps of its busy hours: what sends nothing any more neither fails nor is well."""
+        per_day = float(self._habit.per_day[group])
+        return max(_IDLE_LEAST_MINUTES, _IDLE_GAPS * 1440.0 / max(per_day, 1.0))
 
     def _is_delivery(self, group: int) -> bool:
         return self._levels.groups[group].level is Level.TENANT_INTEGRATION
@@ -295,7 +312,7 @@ class Errors:
         recovered = self._recovered.get(names.integration or "", -np.inf)
         return _CLOSE_NATS_TOGETHER if recovered > failing.since else _CLOSE_NATS
 
-    def _close(self, failing: Failing, minute: int, now: float) -> None:
+    def _close(self, failing: Failing, minute: int, reason: str) -> None:
         del self.open[failing.group]
         if self._is_delivery(failing.group) and self._key_above(failing.group) in self._told:
             self._well[failing.group] = failing
@@ -303,13 +320,10 @@ class Errors:
         self._past.forget(failing.group)
         hours = (int(failing.since // 3600), minute // 60)
         self._habit.spoiled.setdefault(failing.group, []).append(hours)
-        reason = (
-            f"failures are back to usual ({share(failing.usual)} or less) at {at_utc(now, now)}"
-        )
         names = self._levels.groups[failing.group]
         self.ended[error_key(names)] = reason
         if names.integration:
-            self._recovered[names.integration] = now
+            self._recovered[names.integration] = 60.0 * minute
             self.ended.setdefault(self._key_above(failing.group), reason)
 
     def _key_above(self, group: int) -> str:

@@ -26,5 +26,7 @@ class Failing:
     """The same of the minutes up to `judged_until`, which are settled."""
     judged_until: int = -1
     """Minute since the epoch."""
+    last_minute: int = -1
+    """The newest minute in which anything ended, well or not."""
     good_nats: float = 0.0
     """Evidence that it is over."""

@@ -141,7 +141,7 @@ CASES = [
     Case("three times as much of a customer: a ticket of that customer",
          lambda: scaled(f := steady(), of(f, tenant="t02"), BEGIN, 3.0),
          {"surge/t02/*/*/*/"}, Severity.P4, Suspected.CUSTOMER,
-         "Customer t02 sends 2.8 times as much as usual"),
+         "Customer t02 sends 2.9 times as much as usual"),
     Case("a customer that grows three times in three weeks: nothing", _growing, set()),
     Case("a silent source is told as silence, not as its customer's drop", _source_silent, set()),
     Case("messages that fail before they are delivered are told as errors", _failing, set()),

@@ -24,11 +24,13 @@ _DOUBT = 0.1
 _PART_HOURS = 6.0
 _BLOCKS_HELD, _BLOCKS_MOST = 30.0, 1500.0
 _WINSORISED = 9.0
+_LIKE, _EVEN_ENOUGH, _EVEN_GAIN = 0.35, 0.8, 0.02
+"""Eight of ten quarters within a third of what is expected are worth judging by themselves."""
 _LEAST_OF_PART = 20.0
 
 
 class Baseline:
-    """Arrays by place; a place takes 56 bytes."""
+    """Arrays by place; a place takes 60 bytes."""
 
     def __init__(self) -> None:
         self.in_time: Floats = np.zeros(64, np.float32)
@@ -41,6 +43,7 @@ class Baseline:
         """Variance of `log_level`; 0 until it is asked for the first time."""
         self._dispersion: Floats = np.zeros(64, np.float32)
         self._blocks: Floats = np.zeros(64, np.float32)
+        self._even: Floats = np.zeros(64, np.float32)
         self._part: Floats = np.zeros(64, np.float32)
         self._part_expected: Floats = np.zeros(64, np.float32)
         self._before: Floats = np.zeros(64, np.float32)
@@ -57,10 +60,11 @@ class Baseline:
     ) -> Ints:
         """A quarter of every place, [places]; answers the places of which a block is over.
 
-        Where the hour is not like the ones around it (`is_even`), a block ends with the hour:
-        the habit does not know its quarters.
+        Where the hour is not like the ones around it (`is_even`), or quarters of the place are not
+        like each other, a block ends with the hour: the habit does not know its quarters.
         """
         size = len(in_time)
+        self._learn_quarters(in_time + late, expected)
         is_new = self.hours[:size] == 0.0
         self.since[:size] = np.where(is_new, quarter, self.since[:size])
         self.in_time[:size] += in_time
@@ -69,8 +73,15 @@ class Baseline:
         self.hours[:size] += np.where(expected > 0.0, _HOUR_A_QUARTER, 0.0)
         self._part[:size] += in_time + late
         self._part_expected[:size] += expected
-        may_end = is_even | (quarter % 4 == 3)
+        may_end = is_even & (self._even[:size] >= _EVEN_ENOUGH) | (quarter % 4 == 3)
         return np.flatnonzero(may_end & (self.expected[:size] >= LEAST_EXPECTED))
+
+    def _learn_quarters(self, counted: Floats, expected: Floats) -> None:
+        """How like what is expected a quarter is, 0 … 1, [places]: hourly batches are far off."""
+        at = np.flatnonzero(expected >= LEAST_EXPECTED)
+        at_level = expected[at] * self.level(at)
+        likeness = np.abs(counted[at] - at_level) <= _LIKE * at_level
+        self._even[at] += _EVEN_GAIN * (likeness - self._even[at])
 
     def level(self, places: Ints) -> Floats:
         """How [places] run lately, as a factor of the habit."""
@@ -82,9 +93,7 @@ class Baseline:
         Begun with that of the habit, which holds the moods of days and all that went wrong too, and
         never above it.
         """
-        blocks = self._blocks[places]
-        held = _BLOCKS_HELD * habitual
-        own = (self._dispersion[places] * blocks + held) / (blocks + _BLOCKS_HELD)
+        own = np.where(self._blocks[places] > 0.0, self._dispersion[places], habitual)
         return np.asarray(np.clip(np.minimum(own, habitual), 1e-4, 20.0))
 
     def _learn_dispersion(
@@ -94,8 +103,10 @@ class Baseline:
         square = ((counted - expected) / np.maximum(expected, 1.0)) ** 2
         most = _WINSORISED * (hourly / np.maximum(hours, 0.25) + 1.0 / np.maximum(expected, 1.0))
         own = (np.minimum(square, most) - 1.0 / np.maximum(expected, 1.0)) * hours
-        blocks = np.minimum(self._blocks[places] + 1.0, _BLOCKS_MOST)
-        self._dispersion[places] += (own - self._dispersion[places]) / blocks
+        before = self._blocks[places]
+        begun = np.where(before > 0.0, self._dispersion[places], hourly)
+        blocks = np.minimum(np.maximum(before, _BLOCKS_HELD) + 1.0, _BLOCKS_MOST)
+        self._dispersion[places] = begun + (own - begun) / blocks
         self._blocks[places] = blocks
 
     def settle(
@@ -113,7 +124,7 @@ class Baseline:
         Args:
             places: [n].
             is_usual: [n] not on an excursion.
-            is_open: [n] told to be unusual: teaches nothing.
+            is_open: [n] told to be unusual, or about to be: teaches nothing.
             hourly: [n] dispersion of an hour.
             dispersion: [n] of the block.
             moods: how levels change.

@@ -23,15 +23,17 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
+from streamgauge.detect.anchors import Anchors
 from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.arrivals import Arrivals
 from streamgauge.detect.baseline import Baseline
-from streamgauge.detect.drop_fold import Explained, ShiftFold, restored_group
+from streamgauge.detect.drop_fold import Explained, ShiftFold
 from streamgauge.detect.excursions import Excursions
 from streamgauge.detect.levels import Level, Levels
 from streamgauge.detect.moods import PART_QUARTERS, Moods
 from streamgauge.detect.places import Places
 from streamgauge.detect.quarters import HELD, QUARTER_S, Quarters, totals
+from streamgauge.detect.restored import restored_group
 from streamgauge.detect.shift import Shift
 from streamgauge.detect.shifts import OpenShifts
 from streamgauge.detect.watcher import Turn, Usual
@@ -50,7 +52,7 @@ _ALIKE = (5, 6, 0)
 _KINDS = {Kind.DROP: 0.6, Kind.SURGE: 1.8}
 """The ratios that the CUSUMs look for."""
 _FALLEN, _FALLEN_WIDE, _RISEN = 0.7, 0.8, 2.0
-_WORTH_NATS = 2.0
+_WORTH_NATS, _NEARLY_NATS = 2.0, 8.0
 _WEEK_S = 7 * 86_400.0
 _EVEN = 0.8
 _LEAST_HOURS = 0.4
@@ -79,7 +81,8 @@ class Drops:
         self._baseline, self._moods = Baseline(), Moods()
         self._away = {kind: Excursions(ratio) for kind, ratio in _KINDS.items()}
         self._shifts = OpenShifts(levels, usual, self._places, self._baseline, excused)
-        self._fold = ShiftFold(levels, self._is_suspicious, explained)
+        self._anchors = Anchors(usual)
+        self._fold = ShiftFold(levels, self._is_suspicious, self._per_hour, explained)
         self._ended: dict[str, str] = {}
 
     @property
@@ -151,9 +154,11 @@ class Drops:
         rows = self._places.rows
         start = np.full(len(rows), quarter * QUARTER_S)
         expected = self._usual.expected(rows, start, (quarter + 1) * QUARTER_S)
-        expected *= np.clip(1.0 - self._excused(rows), 0.0, 1.0) * self._shifts.accepted_level(
-            len(rows)
-        )
+        every = np.arange(len(rows))
+        is_away = np.any([a.is_away(every, _WORTH_NATS) for a in self._away.values()], axis=0)
+        expected *= np.clip(1.0 - self._excused(rows), 0.0, 1.0)
+        expected *= self._shifts.accepted_level(len(rows))
+        expected *= self._anchors.factors(is_away, rows, quarter)
         if quarter % PART_QUARTERS == 0:
             self._end_part(quarter)
         is_even = self._is_even(rows, quarter)
@@ -205,6 +210,7 @@ class Drops:
             self._open(
                 kind, places[at], counted[at], level[at], hourly[at], learned_h[at], quarter, turn
             )
+            is_open |= away.is_away(places, _NEARLY_NATS)
         base.settle(places, is_usual, is_open, hourly, block, self._moods, quarter)
 
     def _open(
@@ -270,6 +276,11 @@ class Drops:
             return np.asarray(is_worth & (ratio >= _RISEN))
         is_wide = self._places.levels[places] >= Level.INTEGRATION
         return np.asarray(is_worth & (ratio <= np.where(is_wide, _FALLEN_WIDE, _FALLEN)))
+
+    def _per_hour(self, group: int) -> float:
+        """Messages that a group usually has an hour; 0: it is not judged."""
+        place = self._places.find(group)
+        return 0.0 if place is None else float(self._places.per_hour[place])
 
     def _is_suspicious(self, kind: Kind, groups: list[int]) -> list[int]:
         """Those of `groups` that look like it, though it is not proven."""

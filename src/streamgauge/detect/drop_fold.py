@@ -3,8 +3,9 @@
 1. What an open silence or failing messages of the same scope explain by half is not told twice.
 2. A level of which one member alone makes the most is told as that member; else it explains its
    members. A customer of one source, or of one integration, is told as the customer.
-3. Two or more sources or integrations of one customer, two or more customers of one integration, or
-   three or more customers in all, that began within two hours are one finding.
+3. Two or more sources or integrations of one customer, or customers of one integration, that
+   began within two hours are one finding; so are three or more customers within ten (a holiday,
+   where everybody's morning is another).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from streamgauge.detect.drop_words import SEVERAL, evidence, key, sentence, shift_key
 from streamgauge.detect.error_fold import overlap
@@ -20,14 +20,13 @@ from streamgauge.detect.levels import Channel, Level, Levels, Names
 from streamgauge.detect.shift import Shift
 from streamgauge.detect.watcher import Turn
 from streamgauge.model.finding import Finding
-from streamgauge.model.flow import Scope
 from streamgauge.model.words import Kind, Severity, Suspected
 
 _MOST = 0.6
 """Of what is missing: then one member is the cause."""
-_TOGETHER_S = 2 * 3600.0
+_TOGETHER_S, _SAME_DAY_S = 2 * 3600.0, 10 * 3600.0
 _EXPLAINS = 0.5
-_HOLD_S = 1800.0
+_HOLD_S, _HOLD_ONE_S = 1800.0, 4 * 3600.0
 _WIDE = (Level.PLATFORM, Level.INTEGRATION, Level.TENANT)
 
 
@@ -50,9 +49,12 @@ class ShiftFold:
         self,
         levels: Levels,
         suspicious: Suspicious,
+        per_hour: Callable[[int], float],
         explained: Callable[[], Iterable[Explained]],
     ) -> None:
         self._levels, self._suspicious, self._explained = levels, suspicious, explained
+        self._per_hour = per_hour
+        """Messages a group usually has an hour; 0 where it is too small to be judged."""
         self._told: set[str] = set()
         """Keys of common causes told at the last turn: those stay one finding to their end."""
         self.ended: dict[str, str] = {}
@@ -87,6 +89,8 @@ class ShiftFold:
                     self._with[one] = [*self._with.get(one, []), group, *beside]
                     for gone in (group, *beside):
                         del rest[gone]
+                elif group in rest and self._is_held_for_one(kind, group, rest, now):
+                    del rest[group]
                 elif group in rest:
                     below = self._below(group, rest)
                     found.append(self._one(kind, group, rest.pop(group), below, now))
@@ -118,6 +122,24 @@ class ShiftFold:
         if any(_holds(one.names, names) for one in related):
             return True
         return sum(one.messages for one in related) >= _EXPLAINS * shift.missing > 0.0
+
+    def _is_held_for_one(
+        self, kind: Kind, group: int, rest: Mapping[int, Shift], now: float
+    ) -> bool:
+        """Whether no more than one customer seems to be behind it, though most are judged.
+
+        What one customer does is told as that customer's, a little later; what none shows is the
+        chance of a batch that is larger than all others.
+        """
+        is_told = self._key(kind, group) in self._told
+        if is_told or self._names(group).level is Level.TENANT:
+            return False
+        members = list(self._levels.members.get(group))
+        looks = {m for m in members if m in rest} | set(self._suspicious(kind, members))
+        if len(looks) == 1 and now - rest[group].fired_at < _HOLD_ONE_S:
+            return True
+        judged = sum(map(self._per_hour, members))
+        return len(looks) < 1 and judged >= _MOST * self._per_hour(group)
 
     def _one_cause(self, group: int, rest: Mapping[int, Shift]) -> int | None:
         """The member that makes most of it, so that it is told instead; None: there is none."""
@@ -174,17 +196,19 @@ class ShiftFold:
                 if self._names(group).level is level:
                     by_cause.setdefault(cause_of(self._names(group)), []).append(group)
             for cause, groups in by_cause.items():
-                part = self._largest_part(groups, rest)
+                part = self._largest_part(groups, rest, _SAME_DAY_S if subject else _TOGETHER_S)
                 if len(part) >= (1 if key(kind, cause.scope, subject) in self._told else least):
                     shifts = [rest.pop(group) for group in part]
                     found.append(self._common(kind, cause, subject, shifts, now))
         return found
 
-    def _largest_part(self, groups: list[int], rest: Mapping[int, Shift]) -> list[int]:
+    def _largest_part(
+        self, groups: list[int], rest: Mapping[int, Shift], together_s: float
+    ) -> list[int]:
         """Those that began together."""
         parts: list[list[int]] = []
         for group in sorted(groups, key=lambda g: rest[g].since):
-            if parts and rest[group].since - rest[parts[-1][0]].since <= _TOGETHER_S:
+            if parts and rest[group].since - rest[parts[-1][0]].since <= together_s:
                 parts[-1].append(group)
             else:
                 parts.append([group])
@@ -253,24 +277,6 @@ _CAUSES: tuple[tuple[Level, Callable[[Names], Names], str, int], ...] = (
 )
 """Level of those that changed together, what they have in common, and how many are needed."""
 _KINDS = (Kind.DROP, Kind.SURGE)
-_LEVELS = {
-    (True, True, False): Level.SOURCE,
-    (True, False, False): Level.TENANT,
-    (True, False, True): Level.TENANT_INTEGRATION,
-    (False, False, True): Level.INTEGRATION,
-    (False, False, False): Level.PLATFORM,
-}
-
-
-def restored_group(finding_key: str, levels: Levels) -> int | None:
-    """The group of a finding's key; None for what several made together, or is not known."""
-    _, *parts = finding_key.split("/", 5)
-    if len(parts) < 5 or parts[4]:
-        return None
-    scope = Scope(*(None if part == "*" else unquote(part) for part in parts[:4]))
-    level = _LEVELS.get((scope.tenant is not None, scope.source is not None,
-                         scope.integration is not None))  # fmt: skip
-    return None if level is None else levels.find(Names(level, *scope))
 
 
 def _holds(outer: Names, inner: Names) -> bool:

@@ -69,9 +69,13 @@ class Excursions:
         self.since[places] = np.where(is_new, since, self.since[places])
 
     def evidence(self, places: Ints, spread: Floats) -> Floats:
-        """Nats [places] of the whole excursion, whose relative variance is `spread` [places]."""
+        """Nats [places] of the whole excursion, whose relative variance is `spread` [places].
+
+        Less the logarithm of how many quarters of an hour it may have begun in.
+        """
         counted, expected = self.counted[places].astype(float), self.expected[places].astype(float)
-        return tail_nats(counted, expected, spread)
+        begins = np.log1p(4.0 * self.hours[places].astype(float))
+        return np.maximum(tail_nats(counted, expected, spread) - begins, 0.0)
 
     def ratio(self, places: Ints) -> Floats:
         """Counted over expected [places] since it began."""

@@ -23,7 +23,6 @@ import pyarrow as pa
 
 from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.arrivals import Arrivals
-from streamgauge.detect.drop_fold import restored_group
 from streamgauge.detect.latency_evidence import SlowRuns
 from streamgauge.detect.latency_fold import LatencyFold
 from streamgauge.detect.latency_habit import MARGIN, LatencyHabit
@@ -31,6 +30,7 @@ from streamgauge.detect.latency_places import LatencyPlaces
 from streamgauge.detect.latency_recent import Recent
 from streamgauge.detect.latency_words import latency_key, over, usual_now
 from streamgauge.detect.levels import Levels
+from streamgauge.detect.restored import restored_group
 from streamgauge.detect.slow import Slow
 from streamgauge.detect.watcher import Turn
 from streamgauge.model.finding import Finding

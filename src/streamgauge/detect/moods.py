@@ -54,7 +54,11 @@ class Moods:
         return np.asarray(np.maximum(mean, _LOWEST))
 
     def bound(self, places: Ints, since: Ints, until: int) -> Floats:
-        """Upper bound [places] of the variance of a level between two quarters of an hour."""
+        """Upper bound [places] of the variance of the mean level between two quarters of an hour.
+
+        A level that wanders by v a day is v/3 a day from where it began in the mean of many days;
+        what begins within one part of the day has all of that part's change.
+        """
         days = self._days[places] + _PRIOR_DAYS
         share = 2.0 / (9.0 * days)
         bound = self.variance(places) / (1.0 - share - _Z * np.sqrt(share))[:, None] ** 3
@@ -62,8 +66,9 @@ class Moods:
         count = np.minimum(until // PART_QUARTERS - first + 1, PARTS)
         parts = (np.arange(PARTS)[None, :] - first[:, None]) % PARTS
         of_parts = (bound * (parts < count[:, None])).sum(1)
-        # Its mean over several parts wanders less than it does from the first to the last.
-        return np.asarray(np.where(count > 1, 0.5 * of_parts, of_parts))
+        days_after = np.maximum(until - since, 0) / (PARTS * PART_QUARTERS)
+        share = np.where(count > 1, 0.5 + 0.5 * days_after, 1.0)
+        return np.asarray(share * of_parts)
 
     def take(self, part: int, places: Ints, change: Floats, chance: Floats) -> None:
         """A part of the day is over, [places].

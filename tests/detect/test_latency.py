@@ -44,6 +44,7 @@ class Case:
     mood: float = 0.0
     """Standard deviation of the log latency's own wandering, hour by hour."""
     senders: list[Sender] = field(default_factory=list)
+    usual_s: float = USUAL_S
 
 
 def fleet_of(tenants: int, minutes: int, per_hour: float = 600.0) -> Fleet:
@@ -68,7 +69,9 @@ def latencies(
     each = counts[who, when]
     who, when = np.repeat(who, each), np.repeat(when, each) + first
     moods = np.random.default_rng(5).normal(0.0, 1.0, fleet.minutes // 60 + 2)
-    log_s = np.log(USUAL_S) + 0.4 * rng.standard_normal(len(who)) + case.mood * moods[when // 60]
+    log_s = (
+        np.log(case.usual_s) + 0.4 * rng.standard_normal(len(who)) + case.mood * moods[when // 60]
+    )
     for one in case.slowness:
         flows = [s.flow for s in fleet.senders]
         is_hit = np.array(
@@ -134,6 +137,8 @@ CASES = [
          [Slowness({"t01"}, None)], {"latency/t01/*/*/*/"}, suspected=Suspected.CUSTOMER),
     Case("a tenth slower than usual is no trouble",
          [Slowness(everyone(6), None, times=1.1)], set()),
+    Case("twice as slow, but quick all the same, is no trouble",
+         [Slowness(everyone(6), None, times=2.0)], set(), usual_s=0.06),
     Case("an integration that is slow and is well again: over",
          [Slowness(everyone(6), last=LEARNED + 90)], set(), minutes=LEARNED + 120),
     Case("latency that wanders by a third from hour to hour is habit", [], set(),

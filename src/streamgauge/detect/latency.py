@@ -2,8 +2,8 @@
 
 For every customer, customer's integration, integration and the platform, where latency is told:
 
-1. A message is slow when it takes 19 % longer than the 95 % (99 %) bucket of the level's own
-   habit, or than a limit that somebody fixed (`latency_habit`).
+1. A message is slow when it takes more than half a second and 41 % longer than the 95 % (99 %)
+   bucket of the level's own habit, or than a limit that somebody fixed (`latency_habit`).
 2. How many are slow is weighed as failures are (`latency_evidence`); it is told when the evidence
    passes the bar of the budget, at least three times as many as usual are slow and 15 (5) of 100.
 3. It closes when the ratio the other way round passes 5 nats, when no latency was told for six
@@ -25,7 +25,7 @@ from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.arrivals import Arrivals
 from streamgauge.detect.latency_evidence import SlowRuns
 from streamgauge.detect.latency_fold import LatencyFold
-from streamgauge.detect.latency_habit import MARGIN, LatencyHabit
+from streamgauge.detect.latency_habit import LatencyHabit
 from streamgauge.detect.latency_places import LatencyPlaces
 from streamgauge.detect.latency_recent import Recent
 from streamgauge.detect.latency_words import latency_key, over, usual_now
@@ -203,7 +203,7 @@ class Latencies:
         place = self._places.find(one.group)
         if place is not None and not np.isnan(self._habit.bucket[place, 0]):
             one.place, one.usual_bucket = place, float(self._habit.bucket[place, 0])
-            one.threshold_bucket = one.usual_bucket + MARGIN
+            one.threshold_bucket = float(self._habit.threshold(np.array([place]))[0, 0])
             one.usual = float(self._habit.usual(np.array([place]))[0][0, 0])
 
     def _end(self, turn: Turn) -> None:

@@ -15,8 +15,10 @@ import numpy as np
 from streamgauge.detect.arrays import Bools, Floats, Ints, grown
 
 LEVELS = (0.95, 0.99)
-MARGIN = 8.0
-"""Buckets: a message is slow when it takes 19 % longer than the quantile."""
+MARGIN = 16.0
+"""Buckets: a message is slow when it takes 41 % longer than the quantile."""
+QUICK_BUCKET = -33.0
+"""Half a second: what takes less is no trouble, however much longer than usual it is."""
 _LOWEST_BUCKET = -640.0
 """A microsecond, about: shorter is all the same."""
 _A_SHARE = 150.0
@@ -72,7 +74,7 @@ class LatencyHabit:
 
     def threshold(self, places: Ints) -> Floats:
         """The bucket beyond which a message is slow, [places, 2]."""
-        found = self.bucket[places] + MARGIN
+        found = np.fmax(self.bucket[places] + MARGIN, QUICK_BUCKET)
         fixed = self.limit[places]
         found[:, 0] = np.where(np.isnan(fixed), found[:, 0], fixed)
         return found

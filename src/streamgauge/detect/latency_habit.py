@@ -77,7 +77,7 @@ class LatencyHabit:
         found = np.fmax(self.bucket[places] + MARGIN, QUICK_BUCKET)
         fixed = self.limit[places]
         found[:, 0] = np.where(np.isnan(fixed), found[:, 0], fixed)
-        return found
+        return np.asarray(found)
 
     def add(self, size: int, place: Ints, bucket: Floats, count: Floats) -> tuple[Floats, Floats]:
         """Sum messages [n] by place: all of them [places], and the slow ones [places, 2]."""

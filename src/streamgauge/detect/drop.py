@@ -169,14 +169,12 @@ class Drops:
     def _is_even(self, rows: Ints, quarter: int) -> Bools:
         """Whether the habit of this hour [rows] is like that of the hours around it."""
         start = (quarter // 4 * 3600.0) - _WEEK_S  # a week ago it was seen on both sides
-        around = [
+        before, here, after = (
             self._usual.expected(rows, np.full(len(rows), at), at + 3600.0)
             for at in (start - 3600.0, start, start + 3600.0)
-        ]
-        lowest = np.minimum(around[0], around[2])
-        highest = np.maximum(around[0], around[2])
-        is_even = (lowest >= _EVEN * around[1]) & (highest <= around[1] / _EVEN)
-        return np.asarray(is_even & (around[1] > 0.0))
+        )
+        lowest, highest = np.minimum(before, after), np.maximum(before, after)
+        return np.asarray((lowest >= _EVEN * here) & (highest * _EVEN <= here) & (here > 0.0))
 
     def _end_part(self, quarter: int) -> None:
         places, rows = np.arange(len(self._places)), self._places.rows

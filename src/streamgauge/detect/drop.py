@@ -52,6 +52,7 @@ _ALIKE = (5, 6, 0)
 _KINDS = {Kind.DROP: 0.6, Kind.SURGE: 1.8}
 """The ratios that the CUSUMs look for."""
 _FALLEN, _FALLEN_WIDE, _RISEN = 0.7, 0.8, 2.0
+_SILENT_NATS = 7.0
 _WORTH_NATS, _NEARLY_NATS = 2.0, 8.0
 _WEEK_S = 7 * 86_400.0
 _EVEN = 0.8
@@ -209,6 +210,8 @@ class Drops:
                 kind, places[at], counted[at], level[at], hourly[at], learned_h[at], quarter, turn
             )
             is_open |= away.is_away(places, _NEARLY_NATS)
+        is_silent = _is_silent(in_time + late, expected, block)
+        is_usual, is_open = is_usual & ~is_silent, is_open | is_silent
         base.settle(places, is_usual, is_open, hourly, block, self._moods, quarter)
 
     def _open(
@@ -291,6 +294,12 @@ class Drops:
             if away.is_away(at, _WORTH_NATS)[0] and self._is_far(kind, at)[0]:
                 found.append(group)
         return found
+
+
+def _is_silent(counted: Floats, expected: Floats, dispersion: Floats) -> Bools:
+    """Which blocks are empty though no chance makes them so: a silence or a holiday, no level."""
+    nats = np.log1p(dispersion * expected) / np.maximum(dispersion, 1e-9)
+    return np.asarray((counted == 0.0) & (nats > _SILENT_NATS))
 
 
 def _is_known(learned_h: Floats, quarter: int) -> Bools:

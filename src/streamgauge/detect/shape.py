@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamgauge.detect.arrays import Array, Floats
+from streamgauge.detect.arrays import Array, Bools, Floats
 from streamgauge.detect.sums import HOURS_KEPT
 
 WEEK = 168
@@ -21,6 +21,8 @@ _PRIOR_MESSAGES = 2.0
 _PRIOR_DISPERSION = 0.05
 _DISPERSION_HOURS = 10.0
 """1/r of a row without history, and how many hours it weighs."""
+_LONG_QUIET = 30.0
+"""Messages that were expected of a stretch without any which no lower level explains."""
 _MONDAY_TO_THURSDAY = [4, 5, 6, 0]
 """Days of the epoch's weeks, which begin on a Thursday."""
 
@@ -95,13 +97,29 @@ def _around(hours: Floats) -> Floats:
 
 
 def drift(counts: Floats, exposure: Floats, rate: Floats) -> Floats:
-    """How the last two days of a row compare with its habit, [rows], 0.2 … 5."""
+    """How the last two days of a row compare with its habit, [rows], 0.2 … 5.
+
+    A holiday, or a silence that is over, is no lower level: quiet in which far more was expected
+    is left out.
+    """
     expected = weekly(rate) * exposure
     age = np.cumsum(exposure[::-1], axis=0)[::-1]  # seen hours from here to the end
-    recent = age <= 48.0
+    recent = (age <= 48.0) & ~_is_long_quiet(counts, expected)
     hold = 5.0 + 6.0 * expected.sum(0) / np.maximum(exposure.sum(0), 1.0)
     ratio = ((counts * recent).sum(0) + hold) / ((expected * recent).sum(0) + hold)
     return np.asarray(np.clip(ratio, 0.2, 5.0))
+
+
+def _is_long_quiet(counts: Floats, expected: Floats) -> Bools:
+    """Which hours [hours, rows] are of a stretch without a message that many were expected in."""
+    is_quiet = counts <= 0.0
+    total = np.cumsum(expected, axis=0, dtype=np.float64)
+    before = np.maximum.accumulate(np.where(is_quiet, 0.0, total), axis=0)
+    # The total at the end of each stretch, carried back to its hours.
+    after = np.where(is_quiet, np.inf, total - expected)
+    after[-1] = np.where(is_quiet[-1], total[-1], after[-1])
+    after = np.minimum.accumulate(after[::-1], axis=0)[::-1]
+    return np.asarray(is_quiet & (after - before >= _LONG_QUIET))
 
 
 def dispersion_of(x: Floats, expected: Floats, variance: Floats, leverage: Floats) -> Floats:

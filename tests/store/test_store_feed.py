@@ -74,6 +74,14 @@ def test_history_and_feed_hold_every_line_once(store: Store) -> None:
     assert past.recent.newest_ns == int(NOW - 60) * 10**9
 
 
+def test_a_look_back_leaves_the_feed_as_it_is(store: Store) -> None:
+    put(store, hop("a", -120, 2), hop("a", -30, 3))
+    assert counts(store.past(NOW - 60).recent.minutes) == {("a", -2): 2}
+    assert counts(taken(store).minutes) == {("a", -2): 2, ("a", -1): 3}
+    assert store.past(NOW).recent.minutes.num_rows == 2
+    assert taken(store).minutes.num_rows == 0
+
+
 def test_what_collectors_saw_is_no_report_of_anyone(store: Store) -> None:
     put(store, hop("a", -120))
     row = {"queue": "q", "at": NOW - 30, "router": "broker", "backlog": 3.0}

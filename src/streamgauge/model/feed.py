@@ -128,6 +128,14 @@ class History:
     """LATENCY_HOURS_COLUMNS of the last day up to the newest, oldest first; `recent` has none."""
 
 
+class Records(Protocol):
+    """The store's side of looking back."""
+
+    def past(self, until_s: float) -> History:
+        """What the rollups hold (35 days), event time before `until_s`; changes nothing."""
+        ...
+
+
 class Feed(Protocol):
     """The store's side of detection."""
 

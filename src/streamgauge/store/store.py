@@ -244,6 +244,10 @@ class Store:
         """See `Telling.history`."""
         return self._telling.history(until_s)
 
+    def past(self, until_s: float) -> History:
+        """See `Telling.past`."""
+        return self._telling.past(until_s)
+
     def replay_slices(
         self, from_s: float, to_s: float, tick_s: float
     ) -> Iterator[tuple[float, Delta]]:

@@ -65,6 +65,14 @@ class Telling:
             writer.inserting.release()
         return past
 
+    def past(self, until_s: float) -> History:
+        """The same as stored at this moment, for a look back: the feed goes on as it was.
+
+        Raises:
+            StoreError: the engine refused.
+        """
+        return queries.history(self._parts.asked(), self._parts.known(), until_s)
+
     def _hold_inserting(self, writer: Writer) -> None:
         """Wait for the segment in hand, but not for one that cannot go in."""
         for _ in range(math.ceil(HISTORY_PATIENCE_S / HISTORY_LOOK_S)):

@@ -16,7 +16,7 @@ from streamgauge.detect.explain import TURNS_BEFORE_S
 from streamgauge.model.clock import Clock
 from streamgauge.model.errors import PayloadError
 from streamgauge.model.explanation import Explanation
-from streamgauge.model.feed import Feed
+from streamgauge.model.feed import Records
 from streamgauge.model.flow import Scope
 
 
@@ -24,9 +24,9 @@ class Explainer:
     """One question at a time: each reads five weeks of sums."""
 
     def __init__(
-        self, feed: Feed, budget: FalsePages, said: Callable[[], Expectations], clock: Clock
+        self, records: Records, budget: FalsePages, said: Callable[[], Expectations], clock: Clock
     ) -> None:
-        self._feed, self._budget, self._said, self._clock = feed, budget, said, clock
+        self._records, self._budget, self._said, self._clock = records, budget, said, clock
         self._one = threading.Lock()
 
     def explain(self, scope: Scope, at: float | None = None) -> Explanation:
@@ -42,7 +42,7 @@ class Explainer:
             raise PayloadError("at: this is to come; give an instant that has passed")
         with self._one:
             detector = Detector(self._said(), self._budget)
-            detector.learn(self._feed.history(at))
+            detector.learn(self._records.past(at))
             for before_s in TURNS_BEFORE_S:
                 detector.evaluate(at - before_s)
             return detector.explain(scope, at, detector.evaluate(at))

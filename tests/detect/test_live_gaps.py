@@ -67,23 +67,27 @@ def test_its_real_silence_is_told_a_few_minutes_later_than_that_of_others() -> N
     assert opened["t3"] < opened["t2"] <= 8.0
 
 
+def observe(gaps: LiveGaps, new: Arrivals, last_s: np.ndarray) -> None:
+    gaps.observe(new, np.unique(new.rows), last_s)
+
+
 def test_minutes_that_never_come_teach_nothing() -> None:
     gaps = LiveGaps()
     last_s = np.full(4, 60.0 * 100)
     for minute in [101, 105, 106, 200]:
-        gaps.observe(arrivals([minute], [1]), last_s)
+        observe(gaps, arrivals([minute], [1]), last_s)
         last_s[1] = 60.0 * minute
     assert np.isinf(gaps.most_nats(np.array([1]), np.array([600.0])))[0]
-    gaps.observe(arrivals([199], [1]), last_s)
+    observe(gaps, arrivals([199], [1]), last_s)
     assert np.isinf(gaps.most_nats(np.array([1]), np.array([600.0])))[0]
 
 
 def test_minutes_that_came_late_limit_what_quiet_is_worth() -> None:
     gaps = LiveGaps()
     last_s = np.full(4, 60.0 * 100)
-    gaps.observe(arrivals([103], [1]), last_s)
+    observe(gaps, arrivals([103], [1]), last_s)
     last_s[1] = 60.0 * 103
-    gaps.observe(arrivals([101, 104], [1, 1]), last_s)
+    observe(gaps, arrivals([101, 104], [1, 1]), last_s)
     quiet = np.array([60.0, 240.0])
     one, four = gaps.most_nats(np.array([1, 1]), quiet)
     assert 0.0 <= one < four < np.inf
@@ -101,7 +105,7 @@ def test_no_order_of_minutes_makes_numbers_that_are_none(
     gaps, last_s = LiveGaps(), np.full(6, -np.inf)
     for call in calls:
         new = arrivals([m for m, _ in call], [r for _, r in call])
-        gaps.observe(new, last_s)
+        observe(gaps, new, last_s)
         for minute, row in call:
             last_s[row] = max(last_s[row], 60.0 * minute)
     most = gaps.most_nats(np.arange(6), np.full(6, 3600.0))

@@ -7,7 +7,8 @@
    times the usual: one bad day does not hide the next.
 3. The last hour and hours of incidents are left out of the share, so that none is learned.
 
-Only groups that are asked for are learned, once an hour while all is young, then every six.
+Only groups that are asked for are learned, once an hour while all is young, then every six; of many
+some at a turn, who was never asked for first.
 
 Source: empirical Bayes for proportions, Efron & Hastie, Computer Age Statistical Inference,
 chapter 6; moments of overdispersion, Clark & Perry, Biometrics 45 (1989).
@@ -15,9 +16,11 @@ chapter 6; moments of overdispersion, Clark & Perry, Biometrics 45 (1989).
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
 
-from streamgauge.detect.arrays import Bools, Floats, Ints, grown
+from streamgauge.detect.arrays import Array, Bools, Floats, Ints, grown
 from streamgauge.detect.error_evidence import Shares
 from streamgauge.detect.levels import Channel, Level, Levels
 from streamgauge.detect.sums import Sums
@@ -30,7 +33,13 @@ _PRIOR_HOURS = 10.0
 _PRIOR_DISPERSION = 0.5
 _DISPERSION = (0.03, 4.0)
 _POOLED_GROUPS = 500
+_AT_ONCE, _AGAIN = 1024, 256
+"""So many groups are learned at once; and at a turn, of those that were learned before."""
 _CHANNELS = (Channel.OUT, Channel.BETWEEN, Channel.IN)
+
+
+class _Learned(IntEnum):
+    NEVER, LONG_AGO, NOW = range(3)
 
 
 class ErrorHabit:
@@ -39,15 +48,18 @@ class ErrorHabit:
     def __init__(self, levels: Levels, sums: Sums) -> None:
         self._levels, self._sums = levels, sums
         self._turn = -1
-        self._turn_of: Ints = np.full(64, -2, np.int32)
-        self._asked: Bools = np.zeros(64, bool)
-        self.mean: Floats = np.zeros(64)
+        self._learned: Array = np.zeros(64, np.uint8)
+        """[groups]: of `_Learned`."""
+        self._has_old = False
+        self._own_prior = np.zeros(0, np.int64), np.zeros(0)
+        """Groups, ascending, of integrations with a share of their own, and that share."""
+        self._platform_prior = _LOWEST
+        self.mean: Floats = np.zeros(64, np.float32)
         """The usual share [groups] of failures, on the safe side."""
-        self.dispersion: Floats = np.full(64, _PRIOR_DISPERSION)
+        self.dispersion: Floats = np.zeros(64, np.float32)
         """Relative variance [groups] of an hour's share."""
-        self.per_day: Floats = np.zeros(64)
+        self.per_day: Floats = np.zeros(64, np.float32)
         """Messages [groups] a day."""
-        self._prior: Floats = np.zeros(64)
         self._pooled = _PRIOR_DISPERSION
         self.spoiled: dict[int, list[tuple[int, int]]] = {}
         """Hours (first, last) of incidents, by group: no part of the usual share."""
@@ -59,25 +71,33 @@ class ErrorHabit:
     def know(self, hour: int, groups: Ints) -> None:
         """Make sure that the habit of `groups` is there, from hours before `hour` - 1."""
         self._make_room()
-        oldest = min(self._sums.counts, default=hour)
+        known = self._sums.hours.known()
+        oldest = int(known[0]) if len(known) else hour
         turn = hour // (1 if hour - oldest < 72 else 6)
         until = hour - 1 if hour - oldest >= 6 else hour
         if turn != self._turn:
             self._turn = turn
             self._learn_fleet(until)
-            # All at once: whoever was asked for lately will be again.
-            groups = np.union1d(groups, np.flatnonzero(self._asked)).astype(np.int64)
-            self._asked[:] = False
-            self._turn_of[:] = -2
-        fresh = groups[self._turn_of[groups] != turn]
-        if len(fresh):
-            self._asked[fresh] = True
-            self._learn(fresh, until)
-            self._turn_of[fresh] = turn
+            self._learned[self._learned == _Learned.NOW] = _Learned.LONG_AGO
+            self._has_old = True
+        fresh = np.unique(groups[self._learned[groups] == _Learned.NEVER])
+        if self._has_old:
+            # Whoever was asked for lately will be again.
+            old = np.flatnonzero(self._learned == _Learned.LONG_AGO)
+            asked = np.isin(old, groups)
+            old = np.concatenate([old[asked], old[~asked]])
+            self._has_old = len(old) > _AGAIN
+            fresh = np.concatenate([fresh, old[:_AGAIN]])
+        # Those of one customer together: they have the same flows.
+        fresh = fresh[np.argsort(self._levels.tenants_of_groups(fresh), kind="stable")]
+        for start in range(0, len(fresh), _AT_ONCE):
+            self._learn(fresh[start : start + _AT_ONCE], until)
+        self._learned[fresh] = _Learned.NOW
 
     def shares(self, groups: Ints) -> Shares:
         """What the evidence of known groups is weighed with."""
-        return Shares(self.mean[groups], self.dispersion[groups])
+        usual, dispersion = self.mean[groups], self.dispersion[groups]
+        return Shares(usual.astype(np.float64), dispersion.astype(np.float64))
 
     def upper(self, groups: Ints) -> Floats:
         """Shares [groups] that an hour usually stays under."""
@@ -85,26 +105,27 @@ class ErrorHabit:
 
     def hour(self, groups: Ints, hour: int) -> tuple[Floats, Floats]:
         """Failures and ends [groups] of one hour."""
+        failed, total = self.hours(groups, np.array([hour]))
+        return failed[0], total[0]
+
+    def hours(self, groups: Ints, hours: Ints) -> tuple[Floats, Floats]:
+        """Failures and ends, [hours, groups], of some hours, ascending."""
         rows = self._levels.channel_rows[groups]
-        counts = self._sums.counts.get(hour)
-        if counts is None:
-            return np.zeros(len(groups)), np.zeros(len(groups))
-        return ends(rows, counts, self._sums.failed.get(hour))
+        asked, place = np.unique(rows, return_inverse=True)
+        has_none = int((rows < 0).any())  # -1 is the first of them then
+        local = place.reshape(rows.shape) - has_none
+        counts, lost = self._sums.hours.series(asked[asked >= 0], hours)
+        return ends(local, counts.astype(np.float64), lost.astype(np.float64))
 
     def failing_in(self, hour: int) -> Ints:
         """Groups with a failure in an hour."""
-        failed = self._sums.failed.get(hour)
-        if failed is None:
-            return np.zeros(0, np.int64)
-        rows = np.flatnonzero(failed > 0.0)
-        return np.unique(self._levels.row_group[rows[rows > 0]]).astype(np.int64)
+        return self._sums.hours.failing(hour)
 
     def _make_room(self) -> None:
         size = self._levels.group_count
         self.mean, self.per_day = grown(self.mean, size, 0.0), grown(self.per_day, size, 0.0)
-        self.dispersion = grown(self.dispersion, size, _PRIOR_DISPERSION)
-        self._asked = grown(self._asked, size, False)
-        self._prior, self._turn_of = grown(self._prior, size, 0.0), grown(self._turn_of, size, -2)
+        self.dispersion = grown(self.dispersion, size, 0.0)
+        self._learned = grown(self._learned, size, _Learned.NEVER)
 
     def _learn_fleet(self, until: int) -> None:
         """The shares of the platform and of integrations, and how much hours differ."""
@@ -112,11 +133,13 @@ class ErrorHabit:
         wide = [*levels.of_level(Level.PLATFORM), *levels.of_level(Level.INTEGRATION)]
         failed, total = self._hours(np.array(wide, np.int64), until)
         platform = (failed[:, :1].sum() + 2.0) / (total[:, :1].sum() + 400.0)
-        self._prior[:] = np.clip(platform, _LOWEST, _HIGHEST_PRIOR)
+        self._platform_prior = float(np.clip(platform, _LOWEST, _HIGHEST_PRIOR))
         own = (failed.sum(0) + 300.0 * platform) / (total.sum(0) + 300.0)
-        for integration, share in zip(wide[1:], own[1:], strict=True):
-            members = np.array(levels.members.get(integration), np.int64)
-            self._prior[members] = np.clip(share, _LOWEST, _HIGHEST_PRIOR)
+        parts = [np.array(levels.members.get(one), np.int64) for one in wide[1:]]
+        members = np.concatenate([np.zeros(0, np.int64), *parts])
+        shares = np.repeat(own[1:], [len(part) for part in parts])
+        order = np.argsort(members)
+        self._own_prior = members[order], np.clip(shares, _LOWEST, _HIGHEST_PRIOR)[order]
         some = np.array(levels.of_level(Level.TENANT_INTEGRATION)[:_POOLED_GROUPS], np.int64)
         failed, total = self._hours(some, until)
         above, below = _moments(failed, total, failed.sum(0) / np.maximum(total.sum(0), 1.0))
@@ -127,7 +150,7 @@ class ErrorHabit:
         failed, total = self._hours(groups, until)
         usual = ~self._is_spoiled(groups, until, len(failed))
         n = (total * usual).sum(0) + _PRIOR_MESSAGES
-        mean = ((failed * usual).sum(0) + _PRIOR_MESSAGES * self._prior[groups]) / n
+        mean = ((failed * usual).sum(0) + _PRIOR_MESSAGES * self._prior(groups)) / n
         above, below = _moments(failed, total, mean)
         found = (above + _PRIOR_HOURS * self._pooled) / (below + _PRIOR_HOURS)
         sure = 2.0 * np.sqrt((2.0 + 6.0 * found) / (below + _PRIOR_HOURS))
@@ -142,18 +165,25 @@ class ErrorHabit:
 
     def _hours(self, groups: Ints, until: int) -> tuple[Floats, Floats]:
         """Failures and ends, [hours, groups]."""
-        hours = self._known_hours(until)
-        failed, total = np.zeros((len(hours), len(groups))), np.zeros((len(hours), len(groups)))
-        for place, hour in enumerate(hours):
-            failed[place], total[place] = self.hour(groups, hour)
-        return failed, total
+        return self.hours(groups, self._known_hours(until))
 
-    def _known_hours(self, until: int) -> list[int]:
-        return sorted(hour for hour in self._sums.counts if hour < until)
+    def _known_hours(self, until: int) -> Ints:
+        known = self._sums.hours.known()
+        return known[known < until]
+
+    def _prior(self, groups: Ints) -> Floats:
+        """The share [groups] of what is above."""
+        members, shares = self._own_prior
+        found = np.full(len(groups), self._platform_prior)
+        if len(members):
+            place = np.minimum(np.searchsorted(members, groups), len(members) - 1)
+            is_there = members[place] == groups
+            found[is_there] = shares[place[is_there]]
+        return found
 
     def _is_spoiled(self, groups: Ints, until: int, hours: int) -> Bools:
         """Whether there was an incident, [hours, groups]."""
-        known = np.array(self._known_hours(until), np.int64)
+        known = self._known_hours(until)
         found = np.zeros((hours, len(groups)), bool)
         for column, group in enumerate(groups.tolist()):
             for first, last in self.spoiled.get(group, ()):

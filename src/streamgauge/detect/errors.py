@@ -33,6 +33,8 @@ from streamgauge.model.words import Kind
 WINDOW = 120
 _LATE_MINUTES = 5
 _COUNTED_HOURS = 72
+_AT_A_TURN = 2048
+"""So many groups without new failures are weighed again at a turn, one after the other."""
 _LOOKS_A_DAY = 240.0
 """The minutes of an hour are no independent chances: their share is drawn together."""
 _LEAST_FAILED = 3
@@ -59,6 +61,10 @@ class Errors:
         self._past = ErrorPast(self._habit)
         self._suspicious: Floats = np.zeros(0)
         self._scored = (-1, -1)
+        self._news: Ints = np.zeros(0, np.int64)
+        """Groups with failures that were not weighed yet."""
+        self._next = 0
+        """Of others, the first to be weighed again."""
         self._closed_minute: dict[int, int] = {}
         self._recovered: dict[str, float] = {}
         """When a customer of an integration was last found well again."""
@@ -84,6 +90,7 @@ class Errors:
             for key in self._restored
         }
         self._restored = set()
+        self._hear()
         minute = int(watermark // 60)
         if not self.open and self._sums.newest_failed_minute <= minute - WINDOW:
             return []
@@ -121,7 +128,7 @@ class Errors:
         )
 
     def _score(self, minute: int, now: float) -> Floats:
-        """Weigh the evidence of every group with failures; returns nats [groups]."""
+        """Weigh the evidence of groups with failures; returns nats [groups], of all of them."""
         nats = np.zeros(len(self._levels.groups))
         hour = minute // 60
         groups = np.concatenate(
@@ -136,6 +143,9 @@ class Errors:
         self._past.advance(hour - 2, told_until)
         if not len(groups):
             return nats
+        groups, others = self._to_weigh(groups)
+        others = others[others < len(self._suspicious)]
+        nats[others] = self._suspicious[others]
         self._habit.know(hour, groups)
         failed, total = self._window(groups, hour)
         self._blank_closed(groups, failed, total, 60 * hour - 60)
@@ -175,6 +185,26 @@ class Errors:
                 now,
             )
         return nats
+
+    def _hear(self) -> None:
+        """Note who failed since the last turn."""
+        rows = self._levels.flow_rows[self._sums.take_failed()].ravel()
+        if len(rows):
+            self._news = np.union1d(self._news, self._levels.row_group[rows[rows > 0]])
+
+    def _to_weigh(self, groups: Ints) -> tuple[Ints, Ints]:
+        """Those to weigh at this turn and the others: of many all with new failures, and some."""
+        is_new = np.isin(groups, self._news) | np.isin(groups, list(self.open))
+        others = np.flatnonzero(~is_new)
+        if len(others) <= _AT_A_TURN:
+            is_new[others] = True
+        else:
+            first = int(np.searchsorted(groups[others], self._next))
+            some = np.roll(others, -first)[:_AT_A_TURN]
+            self._next = int(groups[some[-1]]) + 1
+            is_new[some] = True
+        self._news = np.zeros(0, np.int64)
+        return groups[is_new], groups[~is_new]
 
     def _is_borne(self, group: int, nats: Floats, bar: float) -> bool:
         """Whether two customers or more bear what all of an integration or the platform show.
@@ -248,11 +278,9 @@ class Errors:
         """Failures and ends since a minute; before `first`, of whole hours."""
         begin = max(since - first, 0)
         lost, all_ = float(failed[begin:].sum()), float(total[begin:].sum())
-        one = np.array([group])
-        for hour in range(max(since // 60, first // 60 - _COUNTED_HOURS), first // 60):
-            more = self._habit.hour(one, hour)
-            lost, all_ = lost + float(more[0][0]), all_ + float(more[1][0])
-        return lost, all_
+        hours = np.arange(max(since // 60, first // 60 - _COUNTED_HOURS), first // 60)
+        more = self._habit.hours(np.array([group]), hours)
+        return lost + float(more[0].sum()), all_ + float(more[1].sum())
 
     def _judge_good(self, failing: Failing, failed: Floats, total: Floats, first: int) -> None:
         """Evidence that a failing group is back at its usual share, minute by minute."""

@@ -126,7 +126,8 @@ class Texts:
 
     def _number(self, texts: list[str]) -> Array:
         known = self.known
-        numbers = np.array([known.setdefault(text, len(known)) for text in texts], np.int64)
-        if len(known) > len(self._texts):
+        found = list(map(known.get, texts))
+        if None in found:
+            found = [known.setdefault(text, len(known)) for text in texts]
             self._texts = list(known)
-        return numbers
+        return np.array(found, np.int64)

@@ -203,8 +203,7 @@ class Levels:
         """The numbers of all flows of these customers; of all if one of them is -1."""
         if (tenants < 0).any():
             return np.arange(self._flow_count)
-        parts = [np.array(self._of_tenant.get(int(one)), np.int64) for one in np.unique(tenants)]
-        return np.concatenate([np.zeros(0, np.int64), *parts])
+        return self._of_tenant.of_any(np.unique(tenants)).astype(np.int64)
 
     @property
     def nbytes(self) -> int:

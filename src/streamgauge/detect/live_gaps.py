@@ -21,6 +21,7 @@ import numpy as np
 
 from streamgauge.detect.arrays import Array, Floats, Ints, grown
 from streamgauge.detect.arrivals import Arrivals
+from streamgauge.detect.stamps import distinct
 
 _LONGEST_PART_MINUTES = 64
 _KEPT_MINUTES = 20_160.0
@@ -38,23 +39,29 @@ class LiveGaps:
         self._runs: Floats = np.zeros(64, np.float32)
         self._late: Floats = np.zeros(64, np.float32)
 
-    def observe(self, arrivals: Arrivals, last_s: Floats) -> None:
-        """Take what was inserted, before `last_s` ([rows], epoch seconds) hears of it."""
+    def observe(self, arrivals: Arrivals, touched: Ints, last_s: Floats) -> None:
+        """Take what was inserted, before `last_s` ([rows], epoch seconds) hears of it.
+
+        Args:
+            arrivals: what was inserted.
+            touched: its rows, ascending, each once.
+            last_s: the newest stamp of every row; has room for all of `touched`.
+        """
         minute = arrivals.minute
         if not len(minute) or minute.max() - minute.min() > _LONGEST_PART_MINUTES:
             return
-        self._make_room(int(arrivals.rows.max()) + 1)
-        newest = np.full(len(self._runs), -np.inf)
-        newest[: len(last_s)] = np.floor(last_s[: len(newest)] / 60.0)
+        self._make_room(len(last_s))
+        newest = np.floor(last_s[touched] / 60.0)
         filled: dict[int, list[Ints]] = {}
-        for now in np.unique(minute).tolist():
-            rows = self._distinct(arrivals.rows[minute == now])
-            rows = rows[(rows > 0) & np.isfinite(newest[rows])]
-            behind = newest[rows] - now
+        minutes = np.unique(minute).tolist()
+        for now in minutes:
+            here = self._places(touched, arrivals.rows[minute == now] if minutes[1:] else None)
+            here = here[(touched[here] > 0) & np.isfinite(newest[here])]
+            rows, behind = touched[here], newest[here] - now
             self._fill(rows, behind, filled)
-            at = behind < 0.0
+            at = np.flatnonzero(behind < 0.0)
             self._advance(rows[at], -behind[at])
-            newest[rows[at]] = now
+            newest[here[at]] = now
         self._count(filled)
 
     def most_nats(self, rows: Ints, quiet_s: Floats) -> Floats:
@@ -107,12 +114,11 @@ class LiveGaps:
             starts = rows if older is None else np.setdiff1d(rows, older)
             self._runs[starts] += 1.0
 
-    def _distinct(self, rows: Ints) -> Ints:
-        if rows.size < len(self._runs) // 16:
-            return np.unique(rows)
-        is_there = np.zeros(len(self._runs), bool)
-        is_there[rows.ravel()] = True
-        return np.flatnonzero(is_there)
+    def _places(self, touched: Ints, rows: Ints | None) -> Ints:
+        """Places in `touched` of some of them; None: of all."""
+        if rows is None:
+            return np.arange(len(touched))
+        return np.searchsorted(touched, distinct(rows, int(touched[-1]) + 1))
 
     def _make_room(self, rows: int) -> None:
         self._skipped = grown(self._skipped, rows, 0)

@@ -42,6 +42,18 @@ class Members:
             answer = self._answers[group] = self._find(group)
         return answer or default
 
+    def of_any(self, parents: Ints) -> Ints:
+        """What belongs to these parents, each given once."""
+        if self._tail > max(_TAIL, len(self._sorted) // 4):
+            self._sort()
+        first = np.searchsorted(self._sorted, parents, side="left")
+        counts = np.searchsorted(self._sorted, parents, side="right") - first
+        start = np.repeat(first - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
+        found = [self._order[start + np.arange(len(start))]]
+        for above, part in zip(self._parents, self._parts, strict=True):
+            found.append(part[np.isin(above, parents)])
+        return np.concatenate(found)
+
     @property
     def nbytes(self) -> int:
         """What it takes in memory."""

@@ -18,6 +18,8 @@ from streamgauge.detect.arrivals import Arrivals
 HOURS_KEPT = 35 * 24
 _PARTS_BEFORE_SUM = 16
 _MASKS = 256
+_FEW = 16
+"""One in so many is looked up, more are looked through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ class Past(Protocol):
         """The hours in which anything was counted, ascending."""
         ...
 
-    def version(self, hour: int) -> int:
-        """Grows with everything added to an hour."""
+    def failing(self, hour: int) -> Ints:
+        """The flows with a failure in an hour."""
         ...
 
     def add(self, new: Arrivals) -> None:
@@ -103,9 +105,10 @@ class KeptHours:
 
     def __init__(self) -> None:
         self._hours: dict[int, list[FlowHours]] = {}
-        self._versions: dict[int, int] = {}
-        self._flows = 0
-        """Above all numbers of flows."""
+        self._known: set[int] = set()
+        """The hours in which anything was counted."""
+        self._in_order: set[int] = set()
+        """Those that are one part, with flows ascending, each once."""
         self._now = -1
         """The newest hour: sums [flows] of it are dense."""
         self._count: Floats = np.zeros(64, np.float32)
@@ -114,11 +117,16 @@ class KeptHours:
 
     def known_hours(self) -> list[int]:
         """The hours in which anything was counted, ascending."""
-        return sorted(self._versions)
+        return sorted(self._known)
 
-    def version(self, hour: int) -> int:
-        """Grows with everything added to an hour."""
-        return self._versions.get(hour, 0)
+    def failing(self, hour: int) -> Ints:
+        """The flows with a failure in an hour."""
+        if hour == self._now:
+            return np.flatnonzero(self._failed)
+        if hour not in self._hours:
+            return np.zeros(0, np.int32)
+        part = self._summed(hour)
+        return part.flow[np.flatnonzero(part.failed)]
 
     def add(self, new: Arrivals) -> None:
         """Add minutes."""
@@ -137,23 +145,22 @@ class KeptHours:
 
     def forget_before(self, hour: int) -> None:
         """Drop older hours."""
-        for old in [at for at in self._versions if at < hour]:
+        for old in [at for at in self._known if at < hour]:
             self._hours.pop(old, None)
-            del self._versions[old]
+            self._known.discard(old)
+            self._in_order.discard(old)
 
     def hours(self, flows: Ints | None, from_hour: int, until_hour: int) -> Iterable[FlowHours]:
         """All at once: it is in memory anyway."""
         parts = [
             self._summed(hour) for hour in sorted(self._hours) if from_hour <= hour <= until_hour
         ]
+        if flows is not None:
+            flows = np.unique(flows)
+            parts = [part.part(_places(part.flow, flows)) for part in parts]
         if from_hour <= self._now <= until_hour:
-            parts.append(self._running())
-        if flows is None:
-            yield FlowHours.joined(parts)
-            return
-        is_wanted = np.zeros(max(int(flows.max(initial=0)) + 1, self._flows), bool)
-        is_wanted[flows] = True
-        yield FlowHours.joined([part.part(is_wanted[part.flow]) for part in parts])
+            parts.append(self._running(flows))
+        yield FlowHours.joined(parts)
 
     @property
     def nbytes(self) -> int:
@@ -164,9 +171,7 @@ class KeptHours:
         if not len(hour):
             return
         newest = int(hour.max())
-        self._flows = max(self._flows, int(flow.max()) + 1)
-        for at in np.unique(hour).tolist():
-            self._versions[at] = self._versions.get(at, 0) + 1
+        self._known.update(np.unique(hour).tolist())
         if newest > self._now:
             self._close(newest)
         is_now = hour == self._now
@@ -178,6 +183,7 @@ class KeptHours:
             for at, places in zip(distinct.tolist(), np.split(order, starts[1:]), strict=True):
                 parts = self._hours.setdefault(at, [])
                 parts.append(old.part(places))
+                self._in_order.discard(at)
                 if len(parts) > _PARTS_BEFORE_SUM:
                     self._summed(at)
 
@@ -197,13 +203,19 @@ class KeptHours:
     def _close(self, newest: int) -> None:
         """The newest hour is another one."""
         if self._now >= 0:
-            self._hours.setdefault(self._now, []).append(self._running())
+            parts = self._hours.setdefault(self._now, [])
+            parts.append(self._running())
+            (self._in_order.discard if parts[1:] else self._in_order.add)(self._now)
             for sums in (self._count, self._failed, self._minutes):
                 sums[:] = 0
         self._now = newest
 
-    def _running(self) -> FlowHours:
-        flow = np.flatnonzero(self._minutes).astype(np.int32)
+    def _running(self, flows: Ints | None = None) -> FlowHours:
+        if flows is None:
+            flow = np.flatnonzero(self._minutes).astype(np.int32)
+        else:
+            flows = flows[: np.searchsorted(flows, len(self._minutes))]
+            flow = flows[np.flatnonzero(self._minutes[flows])].astype(np.int32)
         hour = np.full(len(flow), self._now, np.int32)
         sums = self._count[flow], self._failed[flow], self._minutes[flow]
         return FlowHours(hour, flow, *sums)
@@ -211,7 +223,7 @@ class KeptHours:
     def _summed(self, hour: int) -> FlowHours:
         """All parts of an hour as one, in which each flow stands once."""
         parts = self._hours[hour]
-        if len(parts) > 1:
+        if hour not in self._in_order:
             every = FlowHours.joined(parts)
             flow, place = np.unique(every.flow, return_inverse=True)
             minutes: Array = np.zeros(len(flow), np.uint64)
@@ -220,7 +232,20 @@ class KeptHours:
             failed = np.bincount(place, every.failed, len(flow)).astype(np.float32)
             hours = np.full(len(flow), hour, np.int32)
             self._hours[hour] = [FlowHours(hours, flow.astype(np.int32), count, failed, minutes)]
+            self._in_order.add(hour)
         return self._hours[hour][0]
+
+
+def _places(flow: Ints, wanted: Ints) -> Ints:
+    """Where those of `wanted` stand that are among `flow`; both ascend."""
+    if len(flow) and len(wanted) > len(flow) // _FEW:
+        is_wanted = np.zeros(max(int(wanted[-1]), int(flow[-1])) + 1, bool)
+        is_wanted[wanted] = True
+        return np.flatnonzero(is_wanted[flow])
+    place = np.searchsorted(flow, wanted)
+    place = place[: np.searchsorted(place, len(flow))]
+    found: Ints = place[flow[place] == wanted[: len(place)]]
+    return found
 
 
 def _masks() -> Array:

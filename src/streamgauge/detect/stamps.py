@@ -44,14 +44,20 @@ class Stamps:
         self._first_in_minute_s = grown(self._first_in_minute_s, rows, np.inf)
         self.first_hour = grown(self.first_hour, rows, _NEVER)
 
-    def add(self, new: Arrivals, oldest_hour: int) -> None:
-        """Add minutes, or hours; those before `oldest_hour` are not a row's own time."""
+    def add(self, new: Arrivals, oldest_hour: int, touched: Ints) -> None:
+        """Add minutes, or hours; those before `oldest_hour` are not a row's own time.
+
+        Args:
+            new: what was inserted.
+            oldest_hour: since the epoch.
+            touched: all rows of `new`, ascending, each once.
+        """
         minute, rows = new.minute, new.rows
         if new.active_minutes is None and int(minute.max() - minute.min()) >= _MANY_MINUTES:
             self._learn_tails(rows, new.last_s, minute)
             self._learn_spans(rows, new.last_s - new.first_s, minute, new.counts)
         self._note_first_hours(rows, minute // 60, oldest_hour)
-        self._note_last(new)
+        self._note_last(new, touched)
 
     def _note_first_hours(self, rows: Ints, hours: Ints, oldest_hour: int) -> None:
         # What is first for a row is first for the lowest of its flow's rows, too.
@@ -61,7 +67,7 @@ class Stamps:
             for level in rows[earlier].T:
                 np.minimum.at(self.first_hour, level, hours)
 
-    def _note_last(self, new: Arrivals) -> None:
+    def _note_last(self, new: Arrivals, touched: Ints) -> None:
         later = new.last_s >= self.last_s[new.rows[:, 0]]
         every = bool(later.all())
         rows = new.rows if every else new.rows[later]
@@ -69,7 +75,8 @@ class Stamps:
         firsts = new.first_s if every else new.first_s[later]
         if not len(rows):
             return
-        touched = distinct(rows, self._levels.row_count)
+        if not every:
+            touched = distinct(rows, self._levels.row_count)
         old = self.last_s[touched]
         for level in rows.T:
             np.maximum.at(self.last_s, level, stamps)

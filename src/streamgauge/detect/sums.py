@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from streamgauge.detect.arrays import Array, Bools, Floats, Ints, placed
 from streamgauge.detect.arrivals import Arrivals
-from streamgauge.detect.hour_slabs import HourSlabs
 from streamgauge.detect.levels import Levels
 from streamgauge.detect.live_gaps import LiveGaps
 from streamgauge.detect.past import HOURS_KEPT, KeptHours, Past
 from streamgauge.detect.reasons import Reasons
 from streamgauge.detect.recent import RecentMinutes
+from streamgauge.detect.row_hours import RowHours
 from streamgauge.detect.stamps import Stamps, distinct
 from streamgauge.detect.wide import WideHours
 
@@ -37,10 +37,7 @@ class Sums:
         self.recent = RecentMinutes(levels)
         self.wide = WideHours(levels)
         self.past: Past = past if past is not None else KeptHours()
-        self.counts = HourSlabs(levels, self.past, is_failed=False)
-        """By hour: messages of all rows."""
-        self.failed = HourSlabs(levels, self.past, is_failed=True)
-        """By hour: those of them that failed."""
+        self.hours = RowHours(levels, self.past, self.wide)
         self.newest_hour = 0
         self.version = 0
         """Grows with everything added: the same version has the same sums."""
@@ -52,6 +49,7 @@ class Sums:
         self._filtered: dict[int, list[tuple[Ints, Floats]]] = {}
         """By hour: numbers of flows, and how much of theirs was filtered."""
         self._arrived: list[Ints] = []
+        self._failed: list[Ints] = []
 
     @property
     def last_s(self) -> Floats:
@@ -87,9 +85,10 @@ class Sums:
         self.stamps.make_room()
         self._note_failures(new)
         self._note_filtered(new)
-        self._arrived.append(distinct(new.rows, self._levels.row_count))
-        self.live_gaps.observe(new, self.last_s)
-        self.stamps.add(new, self.newest_hour - HOURS_KEPT)
+        touched = distinct(new.rows, self._levels.row_count)
+        self._arrived.append(touched)
+        self.live_gaps.observe(new, touched, self.last_s)
+        self.stamps.add(new, self.newest_hour - HOURS_KEPT, touched)
         self.recent.add(new)
         return self._add_to_hours(new)
 
@@ -99,7 +98,8 @@ class Sums:
             return
         self.newest_hour = max(self.newest_hour, int(new.minute.max()) // 60)
         self.stamps.make_room()
-        self.stamps.add(new, self.newest_hour - HOURS_KEPT)
+        touched = distinct(new.rows, self._levels.row_count)
+        self.stamps.add(new, self.newest_hour - HOURS_KEPT, touched)
         new = _part(new, new.minute // 60 > self.newest_hour - HOURS_KEPT)
         self.past.learn(new)
         if len(new):
@@ -143,6 +143,11 @@ class Sums:
             return parts[0] if parts else np.zeros(0, np.int64)
         return distinct(np.concatenate(parts), self._levels.row_count)
 
+    def take_failed(self) -> Ints:
+        """The flows, each once, that failed since the last call."""
+        parts, self._failed = self._failed, []
+        return np.unique(np.concatenate([np.zeros(0, np.int32), *parts]))
+
     def window_of(
         self, rows: Ints, until_minute: int, minutes: int, failed: bool = False
     ) -> Floats:
@@ -167,6 +172,7 @@ class Sums:
         if at.any() and new.reason is not None:
             self.newest_failed_minute = max(self.newest_failed_minute, int(new.minute[at].max()))
             reason = new.reason.filter(pa.array(at))
+            self._failed.append(new.flows[at])
             self.reasons.add(new.minute[at], new.flows[at], reason, new.counts[at])
 
     def _note_filtered(self, new: Arrivals) -> None:

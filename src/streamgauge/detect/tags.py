@@ -41,7 +41,9 @@ class PerDictionary:
         key = _identity(dictionary)
         known = self._known.get(key)
         if known is None:
-            texts = [text if text is not None else "" for text in dictionary.to_pylist()]
+            texts = dictionary.to_numpy(zero_copy_only=False).tolist()
+            if dictionary.null_count:
+                texts = [text if text is not None else "" for text in texts]
             known = self._known[key] = (dictionary, self._worth([*texts, ""]))
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamgauge.detect.arrays import Array, Floats, Ints, grown
+from streamgauge.detect.arrays import Array, Bools, Floats, Ints, grown
 from streamgauge.detect.arrivals import Arrivals
 from streamgauge.detect.levels import Level, Levels
 from streamgauge.detect.past import some_minutes
@@ -19,7 +19,7 @@ _PLATFORM, _INTEGRATION = 3, 5
 
 
 class WideHours:
-    """Messages and active minutes by hour, of at most `MAX_ROWS` rows."""
+    """Messages, failures and active minutes by hour, of at most `MAX_ROWS` rows."""
 
     def __init__(self, levels: Levels) -> None:
         self._levels = levels
@@ -30,6 +30,7 @@ class WideHours:
         self.rows: Ints = np.zeros(0, np.int32)
         """By place."""
         self._counts: dict[int, Floats] = {}
+        self._failed: dict[int, Floats] = {}
         self._minutes: dict[int, Array] = {}
 
     def add(self, new: Arrivals) -> None:
@@ -39,6 +40,7 @@ class WideHours:
         if not len(at):
             return
         counts = new.counts[at].astype(np.float32)
+        has_failed = new.has_failed[at]
         hour = new.minute[at] // 60
         if new.active_minutes is None:
             minutes = np.left_shift(np.uint64(1), (new.minute[at] % 60).astype(np.uint64))
@@ -48,12 +50,15 @@ class WideHours:
         for now in np.unique(hour).tolist():
             here = np.flatnonzero(hour == now)
             self._sum(self._counts, now, places[here], counts[here])
+            lost = here[has_failed[here]]
+            if len(lost):
+                self._sum(self._failed, now, places[lost], counts[lost])
             bits = self._slab(self._minutes, now, np.uint64)
             np.bitwise_or.at(bits, places[here], minutes[here])
 
     def forget_before(self, hour: int) -> None:
         """Drop older hours."""
-        for kept in (self._counts, self._minutes):
+        for kept in (self._counts, self._failed, self._minutes):
             for old in [at for at in kept if at < hour]:
                 del kept[old]
 
@@ -70,10 +75,27 @@ class WideHours:
                     grid[hour - first_hour, there] = np.bitwise_count(values) if is_bits else values
         return found[0], found[1]
 
+    def has(self, rows: Ints) -> Bools:
+        """Which [rows] have a place."""
+        self._index()
+        return np.asarray(self._place[rows] > 0)
+
+    def counts(self, rows: Ints, hours: Ints) -> Floats:
+        """Messages and failures, float32 [2, hours, rows]; of rows with a place."""
+        found = np.zeros((2, len(hours), len(rows)), np.float32)
+        places = self._place[rows] - 1
+        for grid, kept in zip(found, (self._counts, self._failed), strict=True):
+            for at, hour in enumerate(hours.tolist()):
+                slab = kept.get(hour)
+                if slab is not None:
+                    there = places < len(slab)
+                    grid[at, there] = slab[places[there]]
+        return found
+
     @property
     def nbytes(self) -> int:
         """What it takes in memory."""
-        kept = (self._counts, self._minutes)
+        kept = (self._counts, self._failed, self._minutes)
         return sum(slab.nbytes for slabs in kept for slab in slabs.values()) + self._place.nbytes
 
     def _index(self) -> None:

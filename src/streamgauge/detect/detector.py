@@ -152,7 +152,7 @@ class Detector:
         self._excuses.judge(watermark, now, self._habit, self._routers.hidden, self._routers.why)
         if self._is_as_before(watermark, now, is_blind):
             return []
-        self._silences.judge(watermark, now, is_blind)
+        self._silences.judge(watermark, now, is_blind, self._routers.held)
         found = self._fold.findings(self._silences.open, watermark, now)
         found += self._routers.findings(now)
         reasons: dict[str, str] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -62,6 +63,27 @@ def test_a_silence_is_explained_before_and_after_it_opened(process: StreamgaugeP
     first, *rest = done.stdout.splitlines()
     assert first == told["words"][0]
     assert any(line.startswith("  silence.bar_nats = ") for line in rest)
+
+
+def test_another_budget_is_tried_on_what_was_stored(process: StreamgaugeProcess) -> None:
+    """After the one above: customer-07 fell silent two hours ago."""
+    tune = [str(COMMAND), "detect", "tune", "--over", "3h", "--url", process.url]
+    done = subprocess.run(
+        [*tune, "0.001", "100", "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    silences = {
+        one["false_pages"]: one["opened_at"] for one in found if one["tenant"] == "customer-07"
+    }
+    assert silences.keys() == {0.001, 100.0}
+    assert silences[100.0] <= silences[0.001], "the larger budget is not slower"
+    still = [one for one in incidents(process.client, state="open") if one["kind"] == "silence"]
+    assert [one["tenant"] for one in still] == ["customer-07"], "what runs is as it was"
+
+    refused = subprocess.run([*tune, "0"], capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "0: expected a number above 0, 100 at the most" in refused.stderr
 
 
 @pytest.mark.parametrize(

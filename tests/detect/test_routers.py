@@ -124,6 +124,34 @@ def workers_deliver_what_others_receive() -> Routed:
     return Routed(make(senders, MINUTES), names(4), lost(way, {2, 3}, STOP))
 
 
+def restarts_of_busy_routers() -> Routed:
+    """Five customers of a hundred messages a minute stop for three minutes with their router."""
+    senders = [Sender(Flow(f"t{i:02d}", "web", "ga4", "m"), 6000.0) for i in range(15)]
+    fleet = make(senders, MINUTES)
+    fleet.first_s, fleet.stamp_s = 0.5, 59.0
+    return Routed(fleet, names(3), lost(sticky(15, MINUTES, 3), {1}, STOP, STOP + 3))
+
+
+def a_sparse_router_with_a_customer_that_is_silent() -> Routed:
+    """What was quiet long before says nothing of the router, which is quiet for minutes often."""
+    busy = [Sender(Flow(f"b{i}", "web", "ga4", "m"), 60.0, every=1, regular=True) for i in range(9)]
+    sparse = [Sender(Flow(f"s{i}", "web", "ga4", "m"), 25.0) for i in range(3)]
+    way = np.repeat(np.array([0] * 9 + [1] * 3)[:, None], LEARNED + 900, axis=1)
+    way[9, LEARNED + 10 :] = LOST
+    return Routed(make([*busy, *sparse], LEARNED + 900), names(2), way)
+
+
+def a_large_customer_stops_beside_small_ones() -> Routed:
+    """Its router carries little else, and is quiet with it."""
+    senders = [
+        Sender(Flow(f"b{i}", "web", "ga4", "m"), 60.0, every=1, regular=True) for i in range(9)
+    ]
+    senders += [Sender(Flow(f"s{i}", "web", "ga4", "m"), 1.0) for i in range(3)]
+    way = np.repeat(np.array([0] * 8 + [1] * 4)[:, None], MINUTES, axis=1)
+    way[8, STOP:] = LOST
+    return Routed(make(senders, MINUTES), names(2), way)
+
+
 CASES = [
     Case("one of three dies, customers stick: one blind and no silence", one_of_three_dies,
          ["blind/*/*/*/*/r1"]),
@@ -144,6 +172,11 @@ CASES = [
     Case("nobody names a router: as ever", untagged, ["silence/t04/*/*/*/"]),
     Case("the routers that deliver stop: blind, and no silence of an integration",
          workers_deliver_what_others_receive, ["blind/*/*/*/*/r2"]),
+    Case("a router of busy customers restarts: nothing", restarts_of_busy_routers, []),
+    Case("a sparse router with a customer that is silent: the customer",
+         a_sparse_router_with_a_customer_that_is_silent, ["silence/s0/*/*/*/"]),
+    Case("a large customer stops beside small ones of its router: the customer",
+         a_large_customer_stops_beside_small_ones, ["silence/b8/*/*/*/"]),
 ]  # fmt: skip
 
 
@@ -173,7 +206,7 @@ def test_the_sentence_names_the_router_and_who_is_unknown() -> None:
     watch = learned(routed).run(routed, LEARNED, MINUTES)
     found = only(watch)
     assert found.summary == (
-        "Router r1 has reported nothing since 00:09 UTC (3 min), while 2 others do: 9 customers "
+        "Router r1 has reported nothing since 00:09 UTC (4 min), while 2 others do: 9 customers "
         "(t04, t07, t10 and 6 more) came only through it and are unknown. 1 customer more also "
         "came through others and is judged as ever."
     )

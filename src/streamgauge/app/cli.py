@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from streamgauge import __version__
 from streamgauge.app import logs
-from streamgauge.app.commands import explain, flows, imports, maps, moves
+from streamgauge.app.commands import explain, flows, imports, maps, moves, tune
 from streamgauge.app.configuration import Configuration, load
 from streamgauge.model.errors import StreamgaugeError
 
@@ -28,6 +28,7 @@ moves.register(app)
 imports.register(app)
 flows.register(app)
 explain.register(app)
+tune.register(app)
 maps.register(app)
 
 ConfigPath = Annotated[Path | None, Parameter(name="--config", help="TOML file with the settings.")]

@@ -323,6 +323,7 @@ def _application(configuration: Configuration, parts: Parts) -> ASGIApp:
             Explainer(
                 parts.store, wiring.false_pages(configuration), parts.expected.said, parts.clock
             ),
+            parts.store,
         )
         if parts.roles.decides
         else create_receiver(sources, receiving)

@@ -6,9 +6,7 @@ A turn (`evaluate`) is: the watermark → are we blind → refresh habits that a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from urllib.parse import unquote
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -34,6 +32,7 @@ from streamgauge.detect.loss import Loss
 from streamgauge.detect.open_time import OpenTime
 from streamgauge.detect.past import KeptHours, Past
 from streamgauge.detect.refit import Refit
+from streamgauge.detect.restored import is_ours, level_of, remembered, silent_group
 from streamgauge.detect.routers import Routers
 from streamgauge.detect.shape import WEEK
 from streamgauge.detect.silence import SilenceEvidence
@@ -41,8 +40,7 @@ from streamgauge.detect.silence_words import key_of
 from streamgauge.detect.silences import Silences
 from streamgauge.detect.sums import Sums
 from streamgauge.detect.told import Told
-from streamgauge.detect.uncollected import SUBJECT
-from streamgauge.detect.usual import HabitUsual
+from streamgauge.detect.usual import Expected, HabitUsual
 from streamgauge.detect.watcher import Turn, Watcher
 from streamgauge.model.explanation import Explanation
 from streamgauge.model.feed import Delta, History
@@ -50,24 +48,11 @@ from streamgauge.model.finding import Finding
 from streamgauge.model.flow import Scope
 from streamgauge.model.router import RouterStatus
 from streamgauge.model.views import CapacityFigures
-from streamgauge.model.words import Kind, Severity, Suspected
 
 _REFRESH_LATE_S = 20.0
 """Backfilled hours enter the habit this soon."""
 _REFIT_FLOWS = 4096
 """Fitted anew in one turn, so that no turn takes long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What is usual for one scope, for pages."""
-
-    interval_s: float
-    """The usual time between its reports."""
-    per_hour: float
-    """Messages expected in the running hour of the week."""
-    last_message_at: float | None
-    """Epoch seconds."""
 
 
 class Detector:
@@ -152,7 +137,7 @@ class Detector:
         self._excuses.judge(watermark, now, self._habit, self._routers.hidden, self._routers.why)
         if self._is_as_before(watermark, now, is_blind):
             return []
-        self._silences.judge(watermark, now, is_blind)
+        self._silences.judge(watermark, now, is_blind, self._routers.held)
         found = self._fold.findings(self._silences.open, watermark, now)
         found += self._routers.findings(now)
         reasons: dict[str, str] = {
@@ -181,7 +166,7 @@ class Detector:
             open_findings: `Finding.key` and `since` of each open incident; call after `learn`.
         """
         # Rules and what came in from outside are told by others.
-        self._to_restore.update((key, since) for key, since in open_findings if _is_ours(key))
+        self._to_restore.update((key, since) for key, since in open_findings if is_ours(key))
 
     def watermark(self, now: float) -> float | None:
         """Epoch seconds of the newest line not after `now`; None before the first."""
@@ -208,7 +193,7 @@ class Detector:
 
         Returns: None for a scope never seen or without a level of its own.
         """
-        level = _LEVELS.get(tuple(part is not None for part in scope))
+        level = level_of(scope)
         group = None if level is None else self._levels.find(Names(level, *scope))
         if group is None:
             return None
@@ -241,7 +226,7 @@ class Detector:
 
     def _group_of(self, scope: Scope) -> int | None:
         """The narrowest level that is judged and holds a scope; of a flow, its last stage."""
-        level = _LEVELS.get(tuple(part is not None for part in scope))
+        level = level_of(scope)
         if level is not None:
             return self._levels.find(Names(level, *scope))
         flows = self._levels.flows_within(scope)
@@ -380,10 +365,9 @@ class Detector:
             return
         self._blindness.restore(self._to_restore.get(_BLIND_KEY))
         for key, since in self._to_restore.items():
-            remembered = _remembered(key, since)
-            self._told.restore(remembered)
-            names = _names_of(remembered)
-            group = self._levels.find(names) if names is not None else None
+            finding = remembered(key, since)
+            self._told.restore(finding)
+            group = silent_group(finding, self._levels)
             if group is not None:
                 self._silences.restore(group, since)
         self._routers.restore(self._to_restore)
@@ -396,57 +380,4 @@ class Detector:
         self._to_restore.clear()
 
 
-_OURS = {
-    Kind.SILENCE,
-    Kind.ERRORS,
-    Kind.BACKLOG,
-    Kind.BLIND,
-    Kind.DROP,
-    Kind.SURGE,
-    Kind.LATENCY,
-    Kind.LOSS,
-}
-_OWN_ROOM = "streamgauge "
-"""Begins the subjects of what the governor tells of our own room."""
 _BLIND_KEY = blind_finding(0.0, 0.0, 0).key
-_LEVELS: Mapping[tuple[bool, ...], Level] = {
-    (True, True, False, False): Level.SOURCE,
-    (True, False, False, False): Level.TENANT,
-    (True, False, True, False): Level.TENANT_INTEGRATION,
-    (False, False, True, False): Level.INTEGRATION,
-    (False, False, False, False): Level.PLATFORM,
-}
-
-
-def _is_ours(key: str) -> bool:
-    """What collectors cannot see, and our own room, is told by others."""
-    kind, subject = key.partition("/")[0], unquote(key.rpartition("/")[2])
-    if kind == Kind.CAPACITY:
-        return not subject.startswith(_OWN_ROOM)
-    return kind in _OURS and not (kind == Kind.BLIND and subject.startswith(SUBJECT))
-
-
-def _remembered(key: str, since: float) -> Finding:
-    """A finding known by its key only; enough to say that it is over."""
-    kind, *scope = key.split("/", 5)
-    parts = [None if part == "*" else unquote(part) for part in scope[:4]]
-    return Finding(
-        Kind(kind),
-        Scope(*parts),
-        Severity.P3,
-        Suspected.UNKNOWN,
-        since,
-        "open before a restart",
-        subject=unquote(scope[4]) if len(scope) > 4 else "",
-    )
-
-
-def _names_of(silence: Finding) -> Names | None:
-    """The group that a silence told before is about; None: of several, or another kind."""
-    scope, subject = silence.scope, silence.subject
-    if silence.kind is not Kind.SILENCE:
-        return None
-    if None not in scope:
-        return Names(Level.FLOW, *scope, subject)
-    level = _LEVELS.get(tuple(part is not None for part in scope))
-    return None if level is None or subject else Names(level, *scope)

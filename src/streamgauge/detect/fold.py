@@ -14,6 +14,7 @@ import numpy as np
 from streamgauge.detect.arrays import Floats, Ints
 from streamgauge.detect.levels import Channel, Level, Levels, Names
 from streamgauge.detect.sentences import count_of, named
+from streamgauge.detect.shares import sent_by_all
 from streamgauge.detect.silence_words import DONE, WHAT, evidence, key, key_of, sentence
 from streamgauge.detect.silences import Silence
 from streamgauge.detect.sums import Sums
@@ -153,11 +154,7 @@ class Fold:
 
     def _share(self, silences: list[Silence]) -> float:
         """Which part of the platform's messages these silences make up, 0 … 1."""
-        platform = self._levels.find(Names(Level.PLATFORM))
-        if platform is None:
-            return 0.0
-        rates = self._mean_rate()
-        whole = rates[self._levels.primary(platform)]
+        whole = sent_by_all(self._levels, self._mean_rate())
         return float(min(sum(s.per_hour for s in silences) / max(whole, 1e-9), 1.0))
 
     def _one(self, silence: Silence, watermark: float, now: float) -> Finding:

@@ -1,17 +1,18 @@
 """Routers as senders: one that stops makes what came through it unknown, not silent.
 
-Each turn, for every router that is overdue by its own habit (two usual intervals + 10 s):
+Each turn, for every router that is late by its own habit (a usual interval + 10 s):
 
 1. Its own flows are those that came (nearly) only through it. None of them: it is *gone*, and
    nobody need know; so are instances that autoscaling takes away.
 2. At least half of what they usually bring was heard since, so by other ways: it was replaced, or
    its customers were sent elsewhere. It is gone.
-3. Else its own flows that were not heard since are hidden: no silence of theirs opens. When their
-   quiet together is evidence enough, the router is *blind*: one finding names it.
+3. Else its own flows that were not heard since are held: no silence of theirs opens while it may
+   be a restart. Not so where most routers are late at once: that is no router's.
+4. When they were quiet since its last report, and that is evidence enough, the router is *blind*:
+   one finding names it, and they are hidden. It takes more than one of its customers, unless it
+   reports without messages too: of one that is late alone it is the customer that is judged.
 
-Blindness ends when the router reports again, or when its flows come by other ways. A router that
-carries one customer alone and never reports without messages is not told apart from the customer:
-then the customer is judged.
+Blindness ends when the router reports again, or when its flows come by other ways.
 """
 
 from __future__ import annotations
@@ -25,18 +26,19 @@ import numpy as np
 from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.budget import FalsePages
 from streamgauge.detect.habit import Habit
-from streamgauge.detect.levels import Levels
+from streamgauge.detect.levels import Level, Levels, Names
 from streamgauge.detect.router_table import STALE_S, RouterTable
 from streamgauge.detect.router_words import Lost, blind_prefix, router_finding
 from streamgauge.detect.sentences import at_utc, duration
+from streamgauge.detect.shares import sent_by_all
 from streamgauge.detect.silence import SilenceEvidence
 from streamgauge.detect.sums import Sums
 from streamgauge.model.finding import Finding
 from streamgauge.model.router import RouterState, RouterStatus
 
 _STAGGER_S = 10.0
-_LEAST_S = 90.0
-"""No router is told to have stopped sooner."""
+_LEAST_S = 210.0
+"""No router is told to have stopped sooner: a restart takes up to three minutes."""
 _UNKNOWN_INTERVAL_S = 60.0
 _USUAL = 0.95
 _ONLY = 0.9
@@ -50,18 +52,23 @@ _WEEK_S = 7 * 86_400.0
 _NATS_OF_PULSE = 3.0
 """Enough where the router reports by itself, regularly, and no new one has come in its place."""
 _REPLACED_WITHIN_S = 600.0
+_OTHERS_NATS = 3.0
+"""Of its customers but the one that is missed most, where it does not report by itself."""
 _SAME_ONSET_S = 300.0
 _FORGET_S = _WEEK_S
 
 
 @dataclass
 class _Quiet:
-    """A router that is overdue."""
+    """A router that is late."""
 
     last_s: float
     own: Ints
-    """Its own flows, as they were when it became overdue."""
-    hidden: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Its own flows, as they were when it became late."""
+    is_overdue: bool = False
+    """Later than it ever need be."""
+    unheard: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Those of its own flows of which nothing is seen, and nothing can be said."""
 
 
 class Routers:
@@ -83,7 +90,9 @@ class Routers:
         self.ended: dict[str, str] = {}
         """Keys of findings that ended at the last turn, and why."""
         self.hidden: Bools = np.zeros(0, bool)
-        """[flows]"""
+        """[flows]: behind a router that is blind."""
+        self.held: Bools = np.zeros(0, bool)
+        """[flows]: behind a router that is late."""
         self._quiet: dict[int, _Quiet] = {}
         self._gone: dict[int, float] = {}
         """By row: the last report after which it was found to be gone."""
@@ -99,12 +108,17 @@ class Routers:
             return
         if not is_blind:
             self._end_of_those_that_speak(now)
-            for row in self._overdue(watermark):
+            for row in self._late(watermark):
                 self._look(int(row), watermark)
             self._has_judged = True
-        self.hidden = np.zeros(len(self._levels.flows), bool)
-        for quiet in self._quiet.values():
-            self.hidden[quiet.hidden] = True
+        self.hidden, self.held = np.zeros((2, len(self._levels.flows)), bool)
+        late = [quiet for row, quiet in self._quiet.items() if row not in self.blind]
+        is_few = 2 * len(late) <= max(len(self.table.rows()) - len(self._gone), 2)
+        for row, quiet in self._quiet.items():
+            if row in self.blind:
+                self.hidden[quiet.unheard] = True
+            elif is_few:
+                self.held[quiet.unheard] = True
 
     def findings(self, now: float) -> list[Finding]:
         """One for all routers that stopped together."""
@@ -139,7 +153,7 @@ class Routers:
     def why(self, flow: int) -> str:
         """Why nothing of this flow is seen."""
         for row, quiet in self._quiet.items():
-            if flow in quiet.hidden:
+            if flow in quiet.unheard:
                 return f"it is unknown: router {self.table.names[row]} has stopped reporting"
         return "it is unknown: its router has stopped reporting"
 
@@ -170,7 +184,8 @@ class Routers:
             return RouterState.BLIND
         if self._gone.get(row) == self.table.last_s[row]:
             return RouterState.GONE
-        return RouterState.LATE if row in self._quiet else RouterState.ALIVE
+        quiet = self._quiet.get(row)
+        return RouterState.LATE if quiet and quiet.is_overdue else RouterState.ALIVE
 
     def _usual_s(self) -> Floats:
         """The usual time [rows] between reports."""
@@ -181,10 +196,10 @@ class Routers:
         # Of few reports the habit is not known.
         return np.asarray(np.where(known >= 5, usual, np.fmax(usual, _UNKNOWN_INTERVAL_S)))
 
-    def _overdue(self, watermark: float) -> Ints:
+    def _late(self, watermark: float) -> Ints:
         rows = self.table.rows()
         quiet_s = watermark - self.table.last_s[rows]
-        return rows[quiet_s > 2.0 * self._usual_s()[rows] + _STAGGER_S]
+        return rows[quiet_s > self._usual_s()[rows] + _STAGGER_S]
 
     def _end_of_those_that_speak(self, now: float) -> None:
         for row, quiet in list(self._quiet.items()):
@@ -198,7 +213,7 @@ class Routers:
         self._gone = {r: at for r, at in self._gone.items() if self.table.last_s[r] == at}
 
     def _look(self, row: int, watermark: float) -> None:
-        """Follow one that is overdue; see the module."""
+        """Follow one that is late; see the module."""
         last_s = float(self.table.last_s[row])
         if self._gone.get(row) == last_s:
             return
@@ -210,29 +225,42 @@ class Routers:
         quiet = self._quiet.get(row)
         if quiet is None:
             quiet = self._quiet[row] = _Quiet(last_s, self._own(row))
+        quiet.is_overdue = quiet_s > limit_s
         unheard, moved = self._heard_since(quiet)
         if not len(unheard) or moved >= _MOVED or quiet_s > _FORGET_S:
-            quiet.hidden = unheard[:0]
-            if quiet_s > limit_s:
+            quiet.unheard = unheard[:0]
+            if quiet.is_overdue:
                 self._give_up(row, last_s, quiet_s)
             return
-        quiet.hidden = unheard
-        is_told = row in self.blind or quiet_s <= limit_s
-        if not is_told and self._nats(unheard, watermark) >= self._needed(row):
-            self.blind[row] = last_s
+        quiet.unheard = unheard
+        if quiet.is_overdue and row not in self.blind:
+            self._weigh(row, quiet, watermark)
 
-    def _nats(self, flows: Ints, watermark: float) -> float:
-        """Evidence that these flows are quiet together.
+    def _weigh(self, row: int, quiet: _Quiet, watermark: float) -> None:
+        """Whether it is proven to be blind, or one of its customers to be quiet alone."""
+        nats = self._nats(quiet.unheard, quiet.last_s, watermark)
+        most = max(nats, key=lambda tenant: nats[tenant])
+        total = sum(nats.values())
+        is_alone = total - nats[most] < _OTHERS_NATS and not self.table.has_pulse[row]
+        if is_alone:
+            flows = quiet.unheard
+            is_other = [self._levels.flows[flow].tenant != most for flow in flows.tolist()]
+            quiet.unheard = flows[np.array(is_other, bool)]
+        elif total >= self._needed(row):
+            self.blind[row] = quiet.last_s
 
-        Flows of one customer count the same messages, at other sources and integrations: of each
-        customer the strongest counts.
+    def _nats(self, flows: Ints, since_s: float, watermark: float) -> dict[str, float]:
+        """Evidence, by customer, that these flows are quiet since a router's last report.
+
+        What was quiet before tells nothing of the router. Flows of one customer count the same
+        messages, at other sources and integrations: of each customer the strongest counts.
         """
-        nats = self._evidence.nats(self._levels.flow_rows[flows, 0], watermark)
+        nats = self._evidence.nats_since(self._levels.flow_rows[flows, 0], since_s, watermark)
         strongest: dict[str, float] = {}
         for flow, value in zip(flows.tolist(), nats.tolist(), strict=True):
             tenant = self._levels.flows[flow].tenant
             strongest[tenant] = max(strongest.get(tenant, 0.0), value)
-        return sum(strongest.values())
+        return strongest
 
     def _give_up(self, row: int, last_s: float, quiet_s: float) -> None:
         if row in self.blind:
@@ -300,26 +328,27 @@ class Routers:
         return lead
 
     def _lost(self, rows: list[int]) -> Lost:
-        hidden = [self._quiet[row].hidden for row in rows if row in self._quiet]
-        flows = np.unique(np.concatenate(hidden)) if hidden else np.zeros(0, np.int64)
+        unheard = [self._quiet[row].unheard for row in rows if row in self._quiet]
+        flows = np.unique(np.concatenate(unheard)) if unheard else np.zeros(0, np.int64)
         weights = self._habit.mean_rate[self._levels.flow_rows[flows, 0]]
         by_tenant: dict[str, float] = {}
         for flow, weight in zip(flows, weights, strict=True):
             tenant = self._levels.flows[flow].tenant
             by_tenant[tenant] = by_tenant.get(tenant, 0.0) + float(weight)
         through = {tenant for row in rows for tenant in self._tenants(self.table.through(row))}
-        whole = float(self._habit.mean_rate[self._platform_row()])
+        # A message counts in several flows, but no customer brings more than it sends.
+        lost = sum(min(rate, self._sent(tenant)) for tenant, rate in by_tenant.items())
         return Lost(
             names=[self.table.names[row] for row in rows],
             since=min(self.blind[row] for row in rows),
             tenants=sorted(by_tenant, key=lambda tenant: -by_tenant[tenant]),
             elsewhere_count=len(through - by_tenant.keys()),
-            share=float(weights.sum()) / max(whole, 1e-9),
+            share=lost / max(sent_by_all(self._levels, self._habit.mean_rate), 1e-9),
         )
 
-    def _platform_row(self) -> int:
-        group = self._levels.platform()
-        return self._levels.primary(group) if group is not None else 0
+    def _sent(self, tenant: str) -> float:
+        group = self._levels.find(Names(Level.TENANT, tenant))
+        return 0.0 if group is None else float(self._habit.mean_rate[self._levels.primary(group)])
 
     def _tenants(self, flows: Ints) -> set[str]:
         return {self._levels.flows[flow].tenant for flow in flows}

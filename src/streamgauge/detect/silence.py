@@ -165,11 +165,37 @@ class SilenceEvidence:
 
     def nats_of(self, rows: Ints, total: Floats, watermark: float) -> Floats:
         """The same for what it adds up to: not surer than what was learned from allows."""
-        day = int(watermark // 3600) % WEEK // 24
-        learned = np.maximum(self._habit.day_learned(rows, day), 1e-9)
+        learned = self._learned(rows, watermark)
         nats = self._of_batches(rows, watermark, learned * np.log1p(total / learned))
         quiet_s = watermark - np.maximum(self._sums.last_s[rows], self._from_s[rows])
         return np.asarray(np.minimum(nats, self._sums.live_gaps.most_nats(rows, quiet_s)))
+
+    def nats_since(self, rows: Ints, since_s: float, watermark: float) -> Floats:
+        """Evidence [rows] of the quiet after an instant alone, whatever was quiet before it."""
+        self._make_room()
+        end = np.full(len(rows), watermark)
+        total = self._sum_range(rows, np.maximum(self._start(rows), since_s), end)
+        learned = self._learned(rows, watermark)
+        nats = learned * np.log1p(total / learned)
+        at = np.flatnonzero(self._starts.are_batches(rows) & (self.hours_of(rows) < 0))
+        if len(at):
+            last = np.maximum(self._sums.last_s[rows[at]], self._from_s[rows[at]])
+            before = self._starts.nats(rows[at], last, since_s, np.zeros(len(at)))
+            nats[at] = self._starts.nats(rows[at], last, watermark, nats[at]) - before
+        quiet_s = watermark - np.maximum(self._sums.last_s[rows], since_s)
+        return np.asarray(np.minimum(nats, self._sums.live_gaps.most_nats(rows, quiet_s)))
+
+    def _learned(self, rows: Ints, watermark: float) -> Floats:
+        day = int(watermark // 3600) % WEEK // 24
+        return np.maximum(self._habit.day_learned(rows, day), 1e-9)
+
+    def _sum_range(self, rows: Ints, start: Floats, end: Floats) -> Floats:
+        """What evidence [rows] adds up to from `start` to `end`."""
+        hour = int(end.max(initial=0.0) // 3600)
+        before, before_unseen = self._sum_hours(rows, start, hour)
+        here, is_unseen = self._of_hour(rows, hour, start, end)
+        unseen = before_unseen + np.where(is_unseen, here, 0.0)
+        return before + np.where(is_unseen, 0.0, here) + np.minimum(unseen, UNSEEN_NATS)
 
     def earliest(self, rows: Ints, total: Floats | None = None, watermark: float = 0.0) -> Floats:
         """When [rows] evidence may reach the bar if nothing more comes: not later than it does.

@@ -31,6 +31,7 @@ _LOW_LEVEL_S = 6 * 3600.0
 """Messages for this long, though fewer than before: no silence any more."""
 _PARENT_SHARE = 0.3
 """A tenant with this share of its own bar may soon explain what its integrations miss."""
+_NONE: Bools = np.zeros(0, bool)
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Silences:
         self.open: dict[int, Silence] = {}
         self.ended: dict[int, str] = {}
         """Groups whose silence ended at the last turn, and why."""
+        self._held = _NONE
         self._deadlines = Deadlines()
         self._row_count = 0
         self._rows: Ints = np.zeros(0, np.int32)
@@ -90,8 +92,16 @@ class Silences:
         """Whether no row is being loaded any more."""
         return abs(now - self._last_arrival_at) >= _SETTLE_S
 
-    def judge(self, watermark: float, now: float, is_blind: bool) -> None:
-        """One turn: open what is proven; close, unless we are blind, what came back."""
+    def judge(self, watermark: float, now: float, is_blind: bool, held: Bools = _NONE) -> None:
+        """One turn: open what is proven; close, unless we are blind, what came back.
+
+        Args:
+            watermark: up to which time is judged.
+            now: epoch seconds.
+            is_blind: whether nobody reports.
+            held: flows [flows] of which it cannot be told yet whether they are silent.
+        """
+        self._held = held
         self._index()
         self.ended = {}
         version = self._excuses.version, self._evidence.version
@@ -145,8 +155,20 @@ class Silences:
         fires = np.flatnonzero(nats >= bar)
         self._deadlines.put(groups[fires], watermark)
         for group, value in zip(groups[fires].tolist(), nats[fires].tolist(), strict=True):
-            if group not in self.open:
+            if group not in self.open and not self._is_held(group):
                 self._open(group, value, watermark)
+
+    def _is_held(self, group: int) -> bool:
+        """Whether half of what a group usually brings comes from flows that are held."""
+        if not self._held.any():
+            return False
+        row = int(self._rows[group])
+        flows = self._levels.flows_of_rows(np.array([row]))
+        rows = self._levels.flow_rows[flows[flows < len(self._held)]]
+        is_part = (rows == row).any(axis=1)
+        weights = self._habit.mean_rate[rows[:, 0]] * is_part
+        is_held = self._held[flows[flows < len(self._held)]]
+        return bool((weights * is_held).sum() >= 0.5 * weights.sum() > 0.0)
 
     def _open(self, group: int, nats: float, watermark: float) -> None:
         row = int(self._rows[group])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from streamgauge.detect.arrays import Floats, Ints
@@ -40,3 +42,15 @@ class HabitUsual:
     def hours_learned(self, rows: Ints) -> Floats:
         """Seen hours [rows] that were learned from."""
         return self._habit.hours[rows].astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is usual for one scope, for pages."""
+
+    interval_s: float
+    """The usual time between its reports."""
+    per_hour: float
+    """Messages expected in the running hour of the week."""
+    last_message_at: float | None
+    """Epoch seconds."""

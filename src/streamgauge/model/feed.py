@@ -135,6 +135,10 @@ class Records(Protocol):
         """What the rollups hold (35 days), event time before `until_s`; changes nothing."""
         ...
 
+    def minutes(self, first: int, end: int) -> Delta:
+        """What they hold of `first` <= minute < `end`, without routers and latency."""
+        ...
+
 
 class Feed(Protocol):
     """The store's side of detection."""

@@ -248,6 +248,10 @@ class Store:
         """See `Telling.past`."""
         return self._telling.past(until_s)
 
+    def minutes(self, first: int, end: int) -> Delta:
+        """See `Telling.minutes`."""
+        return self._telling.minutes(first, end)
+
     def replay_slices(
         self, from_s: float, to_s: float, tick_s: float
     ) -> Iterator[tuple[float, Delta]]:

@@ -73,6 +73,14 @@ class Telling:
         """
         return queries.history(self._parts.asked(), self._parts.known(), until_s)
 
+    def minutes(self, first: int, end: int) -> Delta:
+        """What the rollups hold of these minutes, oldest first, without routers and latency.
+
+        Raises:
+            StoreError: the engine refused.
+        """
+        return queries.minutes_between(self._parts.asked(), first, end)
+
     def _hold_inserting(self, writer: Writer) -> None:
         """Wait for the segment in hand, but not for one that cannot go in."""
         for _ in range(math.ceil(HISTORY_PATIENCE_S / HISTORY_LOOK_S)):

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from streamgauge.model.clock import Clock
+from streamgauge.model.feed import Records
 from streamgauge.web.answers import Sources
 from streamgauge.web.api.budget import budget_router
 from streamgauge.web.api.collectors import collectors_router
@@ -18,6 +19,7 @@ from streamgauge.web.api.figures import figures_router
 from streamgauge.web.api.flows import flows_router
 from streamgauge.web.api.incidents import incidents_router
 from streamgauge.web.api.messages import messages_router
+from streamgauge.web.api.records import records_router
 from streamgauge.web.api.refusals import refusals_router
 from streamgauge.web.api.stored import stored_router
 from streamgauge.web.api.unmapped import unmapped_router
@@ -39,6 +41,7 @@ def create_app(
     expected: Expected | None = None,
     hops_whole_s: float = 2 * 3600,
     explainer: Explainer | None = None,
+    records: Records | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -51,6 +54,7 @@ def create_app(
         expected: what people say of flows, and routers; asked in threads.
         hops_whole_s: how long all hops are kept after their hour.
         explainer: why something was, or was not, told; None: that is not asked here.
+        records: what detection is fed, for a look back; None: the same.
     """
     sources = Sources(
         metrics, incidents, operations, clock, expected or NothingSaid(), hops_whole_s
@@ -73,6 +77,8 @@ def create_app(
     app.include_router(refusals_router(sources), prefix="/api/v1")
     if explainer is not None:
         app.include_router(explain_router(explainer), prefix="/api/v1")
+    if records is not None:
+        app.include_router(records_router(records), prefix="/api/v1")
     app.include_router(stored_router(sources), prefix="/api/v1")
     app.include_router(unmapped_router(sources), prefix="/api/v1")
     app.router.routes.extend((*probe_routes(sources), *asset_routes(), *page_routes(sources, app)))

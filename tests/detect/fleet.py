@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -105,36 +106,72 @@ class Fleet:
     def table(self, first: int = 0, last: int | None = None) -> pa.Table:
         """MINUTES_COLUMNS of a range of minutes."""
         last = self.minutes if last is None else last
-        parts = [
-            self._part(self.ok[:, first:last], first, "ok"),
-            self._part(self.failed[:, first:last], first, "error"),
-        ]
-        return pa.concat_tables(parts)
+        ok, failed = self.ok[:, first:last], self.failed[:, first:last]
+        well = self._part(ok, first, *self._well())
+        return pa.concat_tables([well, self._part(failed, first, *self._not_well())])
 
-    def _part(self, counts: np.ndarray, first: int, outcome: str) -> pa.Table:
-        who, when = np.nonzero(counts)
-        minute = self.start + first + when
-        flows = [s.flow for s in self.senders]
-        columns = {tag: _tag([str(getattr(f, tag)) for f in flows], who) for tag in TAGS}
-        reasons = [self.reason.get(i, "") if outcome == "error" else "" for i in range(len(flows))]
-        outcomes = [
-            outcome if outcome == "ok" else self.outcome.get(i, outcome) for i in range(len(flows))
-        ]
+    def _well(self) -> tuple[list[str], list[str]]:
+        """Outcome and reason of each sender's messages that went well."""
+        return ["ok"] * len(self.senders), [""] * len(self.senders)
+
+    def _not_well(self) -> tuple[list[str], list[str]]:
+        every = range(len(self.senders))
+        outcomes = [self.outcome.get(i, "error") for i in every]
+        return outcomes, [self.reason.get(i, "") for i in every]
+
+    def _tags(self, who: np.ndarray) -> dict[str, pa.DictionaryArray]:
+        flows = tuple(sender.flow for sender in self.senders)
+        return {tag: _coded(_column(flows, tag), who) for tag in TAGS}
+
+    def _stamps(self, who: np.ndarray, when: np.ndarray) -> pa.Array:
+        """Of the last line of these senders in these minutes of the fleet."""
         second = np.full(len(who), self.stamp_s)
         if self.seconds is not None:
-            second = self.seconds[who, first + when]
-        stamps = pa.array(minute * 60_000_000_000 + (second * 1e9).astype(np.int64), pa.int64())
+            second = self.seconds[who, when]
+        minute = self.start + when
+        return pa.array(minute * 60_000_000_000 + (second * 1e9).astype(np.int64), pa.int64())
+
+    def _part(
+        self, counts: np.ndarray, first: int, outcomes: list[str], reasons: list[str]
+    ) -> pa.Table:
+        who, when = np.nonzero(counts)
+        minute = self.start + first + when
+        stamps = self._stamps(who, first + when)
         first_s = round((self.first_s or 0.0) * 1e9)
         first_stamps = pa.array(minute * 60_000_000_000 + first_s, pa.int64())
         return pa.table(
             {
                 "minute": pa.array(minute, pa.int64()),
-                **columns,
+                **self._tags(who),
                 "outcome": _tag(outcomes, who),
                 "reason": _tag(reasons, who),
                 "count": pa.array(counts[who, when].astype(np.uint64)),
                 "first_ns": stamps if self.first_s is None else first_stamps,
                 "last_ns": stamps,
+            }
+        )
+
+    def hours(self, until: int) -> pa.Table:
+        """HOURS_COLUMNS of the minutes before one, the oldest hour first, then by flow."""
+        before = self.start % 60
+        edges = [(0, 0), (before, -(before + until) % 60)]
+        counts = np.vstack([self.ok[:, :until], self.failed[:, :until]])
+        minutes = np.pad(counts, edges).reshape(len(counts), -1, 60)
+        who, hour = np.nonzero(minutes.any(axis=2))
+        count = len(self.senders)
+        by_name = sorted(range(count), key=lambda i: self.senders[i].flow)
+        order = np.lexsort([who, np.argsort(by_name)[who % count], hour])
+        who, hour = who[order], hour[order]
+        spoke = minutes[who, hour] > 0
+        newest = hour * 60 - before + 59 - np.argmax(spoke[:, ::-1], axis=1)
+        return pa.table(
+            {
+                "hour": pa.array(self.start // 60 + hour, pa.int64()),
+                **self._tags(who % count),
+                "outcome": _tag(self._well()[0] + self._not_well()[0], who),
+                "count": pa.array(minutes[who, hour].sum(axis=1).astype(np.uint64)),
+                "active_minutes": pa.array(spoke.sum(axis=1).astype(np.uint8)),
+                "last_ns": self._stamps(who % count, newest),
             }
         )
 
@@ -146,11 +183,10 @@ class Fleet:
         """What rollups hold of everything before minute `until` (of the fleet)."""
         until = self.minutes if until is None else until
         recent_from = max((until // 60 - 48) * 60, 0)
-        old, recent = self.table(0, recent_from), self.table(recent_from, until)
-        seen = np.unique(self.table(0, until)["minute"].to_numpy())
-        return History(
-            hours_of(old), delta_of(recent), self.start + recent_from, pa.array(seen, pa.int64())
-        )
+        spoke = (self.ok[:, :until] + self.failed[:, :until]).any(axis=0)
+        seen = pa.array(self.start + np.flatnonzero(spoke), pa.int64())
+        recent = delta_of(self.table(recent_from, until))
+        return History(self.hours(recent_from), recent, self.start + recent_from, seen)
 
 
 def make(senders: list[Sender], minutes: int, seed: int = 1, start: int = START) -> Fleet:
@@ -192,12 +228,25 @@ def steady(tenants: int, minutes: int, **changes: object) -> Fleet:
     return make(senders, minutes)
 
 
+@lru_cache
+def _column(flows: tuple[Flow, ...], tag: str) -> tuple[np.ndarray, pa.Array]:
+    return _codes(tuple(str(getattr(flow, tag)) for flow in flows))
+
+
+@lru_cache
+def _codes(values: tuple[str, ...]) -> tuple[np.ndarray, pa.Array]:
+    """The number of each value, and the names that are numbered."""
+    names, number = np.unique(np.array(values, object), return_inverse=True)
+    return number.astype(np.int32), pa.array(names.tolist(), pa.string())
+
+
+def _coded(codes: tuple[np.ndarray, pa.Array], places: np.ndarray) -> pa.DictionaryArray:
+    number, names = codes
+    return pa.DictionaryArray.from_arrays(pa.array(number[places]), names)
+
+
 def _tag(values: list[str], places: np.ndarray) -> pa.DictionaryArray:
-    names = sorted(set(values))
-    number = np.array([names.index(v) for v in values], np.int32)
-    return pa.DictionaryArray.from_arrays(
-        pa.array(number[places] if len(places) else np.zeros(0, np.int32)), pa.array(names)
-    )
+    return _coded(_codes(tuple(values)), places)
 
 
 def delta_of(minutes: pa.Table, queues: pa.Table | None = None) -> Delta:
@@ -206,26 +255,6 @@ def delta_of(minutes: pa.Table, queues: pa.Table | None = None) -> Delta:
         [int(t["last_ns"].to_numpy().max()) for t in (minutes, queues) if t.num_rows], default=0
     )
     return Delta(minutes, queues, newest)
-
-
-def hours_of(minutes: pa.Table) -> pa.Table:
-    """HOURS_COLUMNS summed from MINUTES_COLUMNS."""
-    import polars as pl
-
-    frame = pl.DataFrame(minutes).with_columns(
-        pl.col([*TAGS, "outcome"]).cast(pl.String), hour=pl.col("minute") // 60
-    )
-    summed = frame.group_by(["hour", *TAGS, "outcome"]).agg(
-        pl.col("count").sum(),
-        pl.col("minute").n_unique().cast(pl.UInt8).alias("active_minutes"),
-        pl.col("last_ns").max(),
-    )
-    table = summed.sort(["hour", *TAGS]).to_arrow()
-    for place, name in enumerate(table.column_names):
-        if name in {*TAGS, "outcome"}:
-            column = table[name].cast(pa.string()).combine_chunks().dictionary_encode()
-            table = table.set_column(place, name, column)
-    return table
 
 
 QUEUE_TAGS = ["queue", "pipeline", "integration", "tenant"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from fleet import DAY, START, Fleet
 from streamgauge.detect.watcher import Turn
 from streamgauge.model.words import Severity, Suspected
 
+IS_NIGHTLY = bool(os.environ.get("STREAMGAUGE_NIGHTLY"))
 AT = LEARNED + 10 * 60
 """10:00 of the first day after what is learned."""
 
@@ -97,10 +99,10 @@ def test_every_ledger_is_weighed(case: Case) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["exact", "loose", "drifting"])
-def test_three_weeks_of_thirty_healthy_customers_open_nothing(
-    kind: str, latency: int, hourly: float
-) -> None:
-    fleet = ledger(tenants=30, days=29, kind=kind, hourly=hourly, latency=latency)
+def test_weeks_of_healthy_customers_open_nothing(kind: str, latency: int, hourly: float) -> None:
+    """Three weeks of thirty in full, else one week of ninety."""
+    tenants, days = (30, 29) if IS_NIGHTLY else (90, 15)
+    fleet = ledger(tenants, days, kind=kind, hourly=hourly, latency=latency)
     watch = LossWatch().learn(fleet).run(fleet, step=60)
     assert [f.summary for _, f in watch.opened] == []
 
@@ -197,7 +199,7 @@ def test_nothing_is_weighed_where_one_stage_is_reported() -> None:
     assert watch.opened == []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30 if IS_NIGHTLY else 10, deadline=None)
 @given(seed=st.integers(0, 10_000), jump=st.sampled_from([0, -DAY, 40 * DAY, 400 * DAY]))
 def test_wild_counts_and_clocks_break_nothing(seed: int, jump: int) -> None:
     rng = np.random.default_rng(seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
@@ -13,7 +15,8 @@ from streamgauge.detect.habit import SCALARS, WEEK, Habit
 from streamgauge.model.finding import Finding
 from streamgauge.model.flow import Flow
 
-SMALL = settings(max_examples=25, deadline=None)
+IS_NIGHTLY = bool(os.environ.get("STREAMGAUGE_NIGHTLY"))
+SMALL = settings(max_examples=25 if IS_NIGHTLY else 10, deadline=None)
 
 
 def small_fleet(seed: int) -> Fleet:

@@ -127,7 +127,8 @@ class SeenTime:
 
     def upto(self, at_s: float | Floats, prefix: Array) -> Array:
         """Seconds before `at_s`, by sums [minutes + 1] from the first minute that is kept."""
-        place = np.clip(np.asarray(at_s, float) / 60.0 - self._base, 0.0, _SPAN - 1.0)
+        place = np.asarray(at_s, float) / 60.0 - self._base
+        place = np.minimum(np.maximum(place, 0.0), _SPAN - 1.0)  # clip, without its detour
         whole = place.astype(np.int64)
         below = prefix[whole]
         return np.asarray(below + (place - whole) * (prefix[whole + 1] - below))

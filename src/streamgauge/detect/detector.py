@@ -51,8 +51,6 @@ from streamgauge.model.views import CapacityFigures
 
 _REFRESH_LATE_S = 20.0
 """Backfilled hours enter the habit this soon."""
-_REFIT_FLOWS = 4096
-"""Fitted anew in one turn, so that no turn takes long."""
 
 
 class Detector:
@@ -306,7 +304,7 @@ class Detector:
             self._refit.some(flows, watermark)
         elif not self._refit.is_busy:
             return
-        self._refit.step(_REFIT_FLOWS)
+        self._refit.step()
         self._refreshed_at = now
         self._silences.take_back(self._refit.take_fitted())
         self._evidence.forget()

@@ -26,8 +26,11 @@ def minute_nats_of(activity: Floats, rate: Floats, hours: Floats, bucket: Floats
     share = seen * (buckets + 0.5) / (buckets + 1.0)
     dense = share > 0.99
     missed = (1.0 - seen) * buckets
-    extra = np.where(dense & (bucket <= 1.0), np.log1p(rate / 60.0) / (1.0 + missed), 0.0)
-    return (-np.log1p(-share) + extra) / bucket
+    is_extra = dense & (bucket <= 1.0)
+    nats = np.negative(np.log1p(-share))
+    if is_extra.any():
+        nats[is_extra] += np.log1p(rate[is_extra] / 60.0) / (1.0 + missed[is_extra])
+    return np.asarray(nats / bucket)
 
 
 def negative_binomial_nats(expected: Floats, dispersion: Floats) -> Floats:
@@ -60,18 +63,39 @@ def silence_nats(
 def peak_nats(
     active: Floats,
     exposure: Floats,
-    expected: Floats,
+    rate: Floats,
     nats: Floats,
     bucket: Floats,
     dispersion: Floats,
     activity_dispersion: Floats,
 ) -> Floats:
-    """The strongest evidence [rows] of a run of silent hours between two messages."""
-    evidence = silence_nats(
-        expected, 60.0 * nats * exposure, nats * bucket, dispersion, activity_dispersion
-    )
+    """The strongest evidence [rows] of a run of silent hours between two messages.
+
+    Args:
+        active: minutes with a message [weeks x 168, rows].
+        exposure: seen part of each hour, in the same shape.
+        rate: messages an hour [168, rows].
+        nats: of a minute without a message, [168, rows].
+        bucket: minutes [rows] in which a report is due; 0: it is no steady sender.
+        dispersion: 1/r [rows] of messages an hour.
+        activity_dispersion: 1/r [rows] of active minutes an hour.
+    """
     speaks = active > 0.0
-    total = np.cumsum(np.where(speaks, 0.0, evidence), axis=0)
+    # Most hours were seen as a whole, or not at all: they are all alike.
+    whole = silence_nats(rate, 60.0 * nats, nats * bucket, dispersion, activity_dispersion)
+    evidence = np.tile(whole, (len(active) // len(rate), 1))
+    evidence[speaks | (exposure <= 0.0)] = 0.0
+    hour, row = np.nonzero(~speaks & (exposure > 0.0) & (exposure < 1.0))
+    place, part = hour % len(rate), exposure[hour, row]
+    minute = nats[place, row]
+    evidence[hour, row] = silence_nats(
+        rate[place, row] * part,
+        60.0 * minute * part,
+        minute * bucket[row],
+        dispersion[row],
+        activity_dispersion[row],
+    )
+    total = np.cumsum(evidence, axis=0)
     since = total - np.maximum.accumulate(np.where(speaks, total, 0.0), axis=0)
     ended = speaks & (np.arange(len(total))[:, None] > 0)
     before = np.vstack([np.zeros_like(since[:1]), since[:-1]])

@@ -28,7 +28,7 @@ from streamgauge.detect.pace import (
     report_minutes,
     usual_gap_minutes,
 )
-from streamgauge.detect.shape import dispersion_of, drift, is_unseen, shape, weekly
+from streamgauge.detect.shape import dispersion_of, drift, is_unseen, shape, times_week
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +62,17 @@ def fit_own(habit: Habit, rows: Ints, counts: Floats, active: Floats, exposure: 
     rate = raw * level
     activity, active_leverage = shape(active, exposure)
     activity = np.minimum(activity, 60.0)
-    expected = weekly(rate) * exposure
+    expected = times_week(exposure, rate)
     dispersion = dispersion_of(counts, expected, expected, leverage)
-    active_expected = weekly(activity) * exposure
-    active_variance = active_expected * (1.0 - weekly(activity) / 60.0)
+    active_expected = times_week(exposure, activity)
+    active_variance = times_week(active_expected, 1.0 - activity / 60.0)
     active_dispersion = dispersion_of(active, active_expected, active_variance, active_leverage)
     hours, minutes = exposure.sum(0), active.sum(0)
     full, mean, spread, full_share = full_hours(active, exposure)
     bucket = report_minutes(full, mean, spread)
     steady = is_steady(full_share, bucket, dispersion)
     nats = minute_nats_of(activity, rate, hours, bucket)
-    peak = peak_nats(
-        active, exposure, expected, weekly(nats), bucket * steady, dispersion, active_dispersion
-    )
+    peak = peak_nats(active, exposure, rate, nats, bucket * steady, dispersion, active_dispersion)
     total = counts.sum(0)
     slots = _slots(habit, rows)
     share = day_learned(active, exposure) / np.maximum(minutes, 1.0)

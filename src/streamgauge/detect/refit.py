@@ -26,11 +26,12 @@ from streamgauge.detect.sums import HOURS_KEPT, Sums
 
 _FLOWS = 512
 """Of a part; more if they are one customer's."""
+_STEP_FLOWS, _LATER_FLOWS, _LARGE_FLOWS = 4096, 1024, 65_536
+"""Of a step; of a large fleet that was fitted before, fewer: what it knows is good meanwhile."""
 _ROWS = 1024
 """Fitted at once."""
 _MOST_AN_HOUR = 1e13
 """Beyond it a count is a mistake, and its square no number of 32 bits."""
-_HOURS = WEEKS * WEEK
 _DENSE = 3
 """Active minutes of an hour from which on what follows the last message may be a silence."""
 
@@ -40,8 +41,10 @@ class Span:
     """The hours that are learned from."""
 
     first: int
-    """Hours since the epoch, of a whole week; there are `_HOURS` from there on."""
+    """Hours since the epoch, of a whole week."""
     last: int
+    hours: int
+    """How many from the first on, whole weeks."""
     seen: SeenHours
 
 
@@ -52,6 +55,7 @@ class Refit:
         self._levels, self._sums, self._seen, self._habit = levels, sums, seen, habit
         self._fitted: list[Ints] = []
         self._waiting: Iterator[tuple[FlowHours, Ints]] | None = None
+        self._was_fitted = False
         self._span: Span | None = None
 
     @property
@@ -66,13 +70,14 @@ class Refit:
         hours = self._sums.past.hours(None, span.first, span.last)
         self._waiting = (part for chunk in hours for part in self._parts(chunk))
 
-    def step(self, flows: int) -> None:
-        """Fit some parts more, of about so many flows."""
-        done = 0
+    def step(self) -> None:
+        """Fit some parts more."""
+        is_later = self._was_fitted and self._levels.flow_count > _LARGE_FLOWS
+        done, flows = 0, _LATER_FLOWS if is_later else _STEP_FLOWS
         while self._waiting is not None and self._span is not None and done < flows:
             part = next(self._waiting, None)
             if part is None:
-                self._waiting = None
+                self._waiting, self._was_fitted = None, True
                 return
             self._fit_part(*part, self._span)
             done += len(part[1])
@@ -97,11 +102,17 @@ class Refit:
         self._habit.make_room(self._levels.row_count)
         last = int(watermark // 3600)
         first = (last // WEEK - WEEKS + 1) * WEEK
-        hours = first + np.arange(_HOURS)
-        share = self._seen.hours(first, _HOURS)
+        known = [hour for hour in (*self._sums.past.known_hours()[:1], self._first_seen()) if hour]
+        first = max(first, min(known, default=first) // WEEK * WEEK)
+        count = (last // WEEK + 1) * WEEK - first
+        hours = first + np.arange(count)
+        share = self._seen.hours(first, count)
         share[(hours > last) | (hours <= last - HOURS_KEPT)] = 0.0
-        self._span = span = Span(first, last, SeenHours.of(share))
+        self._span = span = Span(first, last, count, SeenHours.of(share))
         return span
+
+    def _first_seen(self) -> int:
+        return (self._seen.first_minute() or 0) // 60
 
     def _parts(self, hours: FlowHours) -> Iterator[tuple[FlowHours, Ints]]:
         """The hours of some customers at a time, with their flows."""
@@ -128,7 +139,7 @@ class Refit:
         """Fit all rows of some customers."""
         levels, sums = self._levels, self._sums
         at = hours.hour - span.first
-        good = (at >= 0) & (hours.hour <= span.last) & (at < _HOURS)
+        good = (at >= 0) & (hours.hour <= span.last) & (at < span.hours)
         if not good.all():
             hours = hours.part(good)
         rows = np.unique(levels.flow_rows[flows])
@@ -178,7 +189,7 @@ class Refit:
         sums = self._sums
         rows = rows[sums.last_s[rows] // 3600 > sums.first_hour[rows]]
         self._fitted.append(rows)
-        counts, active = sums.wide.grids(rows, span.first, _HOURS)
+        counts, active = sums.wide.grids(rows, span.first, span.hours)
         counts[span.last - span.first + 1 :] = active[span.last - span.first + 1 :] = 0.0
         for start in range(0, len(rows), _ROWS):
             some = slice(start, start + _ROWS)
@@ -187,16 +198,16 @@ class Refit:
     def _fit_leaves(
         self, rows: Ints, above: Ints, fit: OwnFit, hours: FlowHours, span: Span
     ) -> None:
-        counts, active = self._grids(rows, hours, span)
-        there = np.flatnonzero(active.T.ravel())
-        leaf, hour = there // _HOURS, there % _HOURS
-        count = np.clip(counts[hour, leaf], 0.0, _MOST_AN_HOUR)
+        counts, active = self._cells(rows, hours, span, 1, span.hours)
+        there = np.flatnonzero(active)
+        leaf, hour = np.divmod(there, span.hours)
+        count = np.clip(counts[there], 0.0, _MOST_AN_HOUR)
         has_any = np.bincount(leaf, minlength=len(rows)) > 0
         if not has_any.all():
             rows, above = rows[has_any], above[has_any]
             leaf = (np.cumsum(has_any) - 1)[leaf]
         if len(rows):
-            here = LeafHours(leaf, hour, count, active[there % _HOURS, there // _HOURS])
+            here = LeafHours(leaf, hour, count, active[there])
             fit_leaves(
                 self._habit, rows, fit, above, here, span.seen, self._spoken(rows, here, span)
             )
@@ -204,7 +215,7 @@ class Refit:
     def _spoken(self, rows: Ints, hours: LeafHours, span: Span) -> tuple[Ints, Ints, Floats]:
         """See `fit_leaves`."""
         sums = self._sums
-        first = np.clip(sums.first_hour[rows] - span.first, 0, _HOURS - 1).astype(np.int64)
+        first = np.clip(sums.first_hour[rows] - span.first, 0, span.hours - 1).astype(np.int64)
         last_hour = sums.last_s[rows] // 3600
         last = np.clip(last_hour - span.first, 0, span.last - span.first).astype(np.int64)
         is_last = hours.hour == last[hours.leaf]
@@ -215,14 +226,20 @@ class Refit:
 
     def _grids(self, rows: Ints, hours: FlowHours, span: Span) -> tuple[Floats, Floats]:
         """Messages and active minutes, float32 [hours, rows]."""
-        counts: Floats = np.zeros(_HOURS * len(rows), np.float32)
-        minutes: Array = np.zeros(_HOURS * len(rows), np.uint64)
+        counts, active = self._cells(rows, hours, span, len(rows), 1)
+        return counts.reshape(span.hours, -1), active.reshape(span.hours, -1)
+
+    def _cells(
+        self, rows: Ints, hours: FlowHours, span: Span, hour_step: int, row_step: int
+    ) -> tuple[Floats, Floats]:
+        """Messages and active minutes, float32 [hours x rows], in the order that the steps say."""
+        counts: Floats = np.zeros(span.hours * len(rows), np.float32)
+        minutes: Array = np.zeros(span.hours * len(rows), np.uint64)
         for at, row in _places(rows, self._levels, hours.flow):
-            cell = (hours.hour[at] - span.first).astype(np.int64) * len(rows) + row
+            cell = (hours.hour[at] - span.first).astype(np.int64) * hour_step + row * row_step
             np.add.at(counts, cell, hours.count[at])
             np.bitwise_or.at(minutes, cell, hours.minutes[at])
-        active = np.bitwise_count(minutes).astype(np.float32)
-        return counts.reshape(_HOURS, -1), active.reshape(_HOURS, -1)
+        return counts, np.bitwise_count(minutes).astype(np.float32)
 
     def _exposure(self, rows: Ints, active: Floats, span: Span) -> Floats:
         """Seen hours, float32 [hours, rows], of a row's own time: 0 … 1 each.
@@ -230,7 +247,7 @@ class Refit:
         What follows the last message may be the beginning of a silence, which must not become the
         habit. A sender that reports once or twice an hour has spoken for all of it.
         """
-        hours = span.first + np.arange(_HOURS)
+        hours = span.first + np.arange(span.hours)
         last = self._sums.last_s[rows] // 3600
         own = (hours[:, None] >= self._sums.first_hour[rows]) & (hours[:, None] <= last)
         exposure = (span.seen.share[:, None] * own).astype(np.float32)

@@ -29,12 +29,12 @@ _MONDAY_TO_THURSDAY = [4, 5, 6, 0]
 
 def by_week(grid: Floats) -> Floats:
     """Hours [weeks x 168, rows] as [weeks, 168, rows]."""
-    return grid.reshape(WEEKS, WEEK, -1)
+    return grid.reshape(-1, WEEK, grid.shape[1])
 
 
-def weekly(shape: Floats) -> Floats:
-    """A week [168, rows] repeated over all weeks kept."""
-    return np.tile(shape, (WEEKS, 1))
+def times_week(grid: Floats, week: Floats) -> Floats:
+    """Hours [weeks x 168, rows], each times what its hour of the week is worth, [168, rows]."""
+    return (by_week(grid) * week).reshape(grid.shape)
 
 
 def shape(grid: Floats, exposure: Floats) -> tuple[Floats, Floats]:
@@ -102,7 +102,7 @@ def drift(counts: Floats, exposure: Floats, rate: Floats) -> Floats:
     A holiday, or a silence that is over, is no lower level: quiet in which far more was expected
     is left out.
     """
-    expected = weekly(rate) * exposure
+    expected = times_week(exposure, rate)
     age = np.cumsum(exposure[::-1], axis=0)[::-1]  # seen hours from here to the end
     recent = (age <= 48.0) & ~_is_long_quiet(counts, expected)
     hold = 5.0 + 6.0 * expected.sum(0) / np.maximum(exposure.sum(0), 1.0)
@@ -133,7 +133,7 @@ def dispersion_of(x: Floats, expected: Floats, variance: Floats, leverage: Float
     """
     hours = (expected > 0.0).sum(0)
     square = expected**2
-    left_out = ((x - expected) / weekly(1.0 - leverage)) ** 2
+    left_out = (by_week(x - expected) / (1.0 - leverage)).reshape(x.shape) ** 2
     excess = np.minimum(left_out, 9.0 * square + 4.0 * variance + 4.0) - variance
     weight = _DISPERSION_HOURS * square.sum(0) / np.maximum(hours, 1)
     found = np.maximum(excess.sum(0), 0.0) + _PRIOR_DISPERSION * weight

@@ -172,6 +172,11 @@ class Detector:
         return found if np.isfinite(found) else None
 
     @property
+    def is_fitting(self) -> bool:
+        """Whether habits are being fitted anew, some at each turn."""
+        return self._refit.is_busy
+
+    @property
     def is_blind(self) -> bool:
         """Whether the last turn found that we do not see."""
         return self._blindness.since is not None

@@ -48,8 +48,9 @@ coverage=()
 pytest() { "$BIN/python" -m pytest "${coverage[@]}" --durations=10 "$@"; }
 
 # The demonstration mostly waits for minutes to pass: it runs beside the other tests, which share three
-# workers, a file at a time: a module's tests share one store. Those of the whole program come first:
-# they wait, while the quick ones keep the processors busy.
+# workers, a file at a time: a module's tests share one store. Those of the whole program and those of
+# detection come first, in turn: the ones wait, while the others keep the processors busy. The many
+# small files come last, so that no worker is left alone with a long one.
 if [ $# -gt 0 ]; then
   step "tests" pytest "$@"
 else
@@ -57,9 +58,10 @@ else
   demo_log=$(mktemp)
   COVERAGE_FILE=$PWD/.coverage-demo pytest "$demo" >"$demo_log" 2>&1 &
   demo_pid=$!
-  quick=$(find tests -mindepth 1 -maxdepth 1 -type d ! -name acceptance ! -name __pycache__ | sort)
-  # shellcheck disable=SC2086 # one word a folder
-  step "tests" pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder tests/acceptance $quick --ignore="$demo"
+  in_turn=$(paste -d '\n' <(ls -S tests/acceptance/test_*.py | grep -v "$demo") <(ls -S tests/detect/test_*.py))
+  quick=$(find tests -mindepth 1 -maxdepth 1 -type d ! -name acceptance ! -name detect ! -name __pycache__ | sort)
+  # shellcheck disable=SC2086 # one word a file, or a folder
+  step "tests" pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $in_turn $quick
   step "demo" wait "$demo_pid"
   cat "$demo_log"
   rm -f "$demo_log"

@@ -17,8 +17,11 @@ pytestmark = pytest.mark.process
 OFTEN = '[detect]\ntick = "1s"\n'
 
 
-def test_half_an_hour_without_anything_is_one_blind_incident(launch: Any) -> None:
+def test_an_empty_store_is_not_blind_and_half_an_hour_without_anything_is(launch: Any) -> None:
     streamgauge = launch(OFTEN)
+    steadily(lambda: not incidents(streamgauge.client), for_s=5, what="no incident")
+    assert streamgauge.is_ready()
+
     end = int(time.time() // 60) - 30
     reports = steady(customers(20), range(end - 2 * 1440, end))
     assert write(streamgauge.client, [report.line for report in reports]).status_code == 204
@@ -42,9 +45,3 @@ def test_half_an_hour_without_anything_is_one_blind_incident(launch: Any) -> Non
         what="the end of blindness",
     )
     assert only_blind()
-
-
-def test_an_empty_store_is_not_blind(launch: Any) -> None:
-    streamgauge = launch(OFTEN)
-    steadily(lambda: not incidents(streamgauge.client), for_s=5, what="no incident")
-    assert streamgauge.is_ready()

@@ -28,7 +28,7 @@ from streamgauge.testing.waiting import eventually
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 IS_NIGHTLY = bool(os.environ.get("STREAMGAUGE_NIGHTLY"))
-KILLS = 100 if IS_NIGHTLY else 10
+KILLS = 100 if IS_NIGHTLY else 6
 LINES_PER_BODY = 500
 HOPS, ERRORS = "-hops", 3
 """In the name of who sends hops; how many of a body's hops have failed."""

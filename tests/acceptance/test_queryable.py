@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -16,22 +18,17 @@ DEADLINE_S = 5
 """The promise is 1 s on an idle machine; tests share theirs."""
 
 
-def test_acknowledged_lines_are_in_the_overview(streamgauge: StreamgaugeProcess) -> None:
-    now = int(time.time())
-    for turn in range(1, 11):
-        stamp = (now - 60) * 10**9 + turn
-        line = f"messages,tenant=acme,source=web,outcome=ok count=3i,latency_ms=40 {stamp}"
-        assert write(streamgauge.client, [line]).status_code == 204
-        eventually(
-            lambda turn=turn: overview(streamgauge.client, now - 3600, now)["messages"] == 3 * turn,
-            within_s=DEADLINE_S,
-            every_s=0.02,
-            what=f"line {turn}",
-        )
+@pytest.fixture(scope="module")
+def streamgauge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StreamgaugeProcess]:
+    with StreamgaugeProcess(tmp_path_factory.mktemp("queryable")) as process:
+        yield process.start()
 
 
-def test_the_overview_tells_every_key_metric(streamgauge: StreamgaugeProcess) -> None:
+def test_the_overview_tells_every_key_metric_and_null_before(
+    streamgauge: StreamgaugeProcess,
+) -> None:
     now = int(time.time())
+    _check_nothing_is_known(overview(streamgauge.client, now - 60, now))
     stamp = (now - 60) * 10**9
     series = "messages,tenant=acme,source=web,integration=ga4,pipeline=main"
     lines = [
@@ -64,11 +61,23 @@ def test_the_overview_tells_every_key_metric(streamgauge: StreamgaugeProcess) ->
     assert found["capacity"]["reached_at"] is None
 
 
-def test_what_is_not_known_is_null(streamgauge: StreamgaugeProcess) -> None:
-    now = time.time()
-    found = overview(streamgauge.client, now - 60, now)
+def _check_nothing_is_known(found: dict[str, Any]) -> None:
     assert found["latency"] == {"p50_s": None, "p90_s": None, "p99_s": None}
     assert found["queue"]["backlog"] is None
     assert found["capacity"]["messages_per_second"] is None
     assert found["success_ratio"] is None
     assert found["state"] == "unknown"
+
+
+def test_acknowledged_lines_are_in_the_overview(streamgauge: StreamgaugeProcess) -> None:
+    now = int(time.time()) - 7200  # the other test asks of what is newer
+    for turn in range(1, 11):
+        stamp = (now - 60) * 10**9 + turn
+        line = f"messages,tenant=acme,source=web,outcome=ok count=3i,latency_ms=40 {stamp}"
+        assert write(streamgauge.client, [line]).status_code == 204
+        eventually(
+            lambda turn=turn: overview(streamgauge.client, now - 3600, now)["messages"] == 3 * turn,
+            within_s=DEADLINE_S,
+            every_s=0.02,
+            what=f"line {turn}",
+        )

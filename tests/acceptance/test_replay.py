@@ -23,7 +23,7 @@ KEYS = {
 }
 START = 29_000_160
 """A minute since the epoch: midnight of 2025-02-20."""
-DAYS = 3
+DAYS = 2
 END = START + DAYS * 1440
 SILENT = "customer-13"
 GAP = range(END - 600, END - 480)
@@ -114,7 +114,7 @@ def test_standard_input_with_bad_lines_which_are_told_and_left_out(
 
 def test_nothing_is_printed_when_nothing_happened(tmp_path: Path) -> None:
     path = tmp_path / "calm.lp"
-    path.write_text(_text(steady(customers(20), range(START, START + 3 * 1440))))
+    path.write_text(_text(steady(customers(20), range(START, END))))
     done = _replay(path)
     assert (done.returncode, done.stdout) == (0, "")
 

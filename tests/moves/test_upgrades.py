@@ -38,7 +38,7 @@ from streamgauge.store.writer.finishing import as_first
 pytestmark = [pytest.mark.chdb, pytest.mark.slow]
 
 NAMES = sorted(path.name.removesuffix(".tar.xz") for path in RELEASED.glob("*.tar.xz"))
-EVERY_NTH = 1 if os.environ.get("STREAMGAUGE_NIGHTLY") else 17
+EVERY_NTH = 1 if os.environ.get("STREAMGAUGE_NIGHTLY") else 29
 """A crash after each statement of all migrations would take minutes."""
 
 

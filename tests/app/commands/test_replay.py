@@ -17,7 +17,7 @@ from streamgauge.store import Store, StoreSettings
 pytestmark = pytest.mark.chdb
 START = 29_000_160
 """A minute since the epoch: midnight of 2025-02-20, years before any clock of ours."""
-DAYS = 12
+DAYS = 9
 
 
 def reports() -> Iterator[str]:

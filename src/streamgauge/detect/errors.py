@@ -279,6 +279,8 @@ class Errors:
         begin = max(since - first, 0)
         lost, all_ = float(failed[begin:].sum()), float(total[begin:].sum())
         hours = np.arange(max(since // 60, first // 60 - _COUNTED_HOURS), first // 60)
+        if not len(hours):
+            return lost, all_
         more = self._habit.hours(np.array([group]), hours)
         return lost + float(more[0].sum()), all_ + float(more[1].sum())
 

@@ -291,7 +291,7 @@ def test_a_healthy_fleet_of_all_sizes_pages_next_to_nobody(
     ]  # fmt: skip
     fleet = make(senders, 14 * DAY, seed=3)
     watch = learned(fleet, 7 * DAY)
-    step = 10 if IS_NIGHTLY else 20
+    step = 10 if IS_NIGHTLY else 30
     for first in range(7 * DAY, 14 * DAY, step):
         watch.detector.observe(fleet.delta(first, first + step))
         watch.ask(60.0 * (fleet.start + first + step - 1) + 1.0)

@@ -16,6 +16,7 @@ from streamgauge.detect.backlog import Backlogs
 from streamgauge.detect.blind import Blindness, blind_finding
 from streamgauge.detect.budget import FalsePages
 from streamgauge.detect.capacity import Capacities
+from streamgauge.detect.day_off import DayOff
 from streamgauge.detect.declared import Declarations
 from streamgauge.detect.drop import BAR_LOWEST, Drops
 from streamgauge.detect.drop_fold import Explained
@@ -109,6 +110,7 @@ class Detector:
         """Add what was inserted; the order and the size of parts do not matter."""
         arrivals = self._locator.minutes(delta.minutes)
         late = self._sums.add_minutes(arrivals)
+        self._day_off.observe(arrivals)
         for watcher in self._watchers:
             watcher.observe(arrivals)
         if delta.latencies is not None:
@@ -133,11 +135,12 @@ class Detector:
         is_blind = self._blindness.judge(now, self._seen, self._habit, self._platform_row())
         self._routers.judge(watermark, now, is_blind)
         self._excuses.judge(watermark, now, self._habit, self._routers.hidden, self._routers.why)
+        self._day_off.judge(watermark)
         if self._is_as_before(watermark, now, is_blind):
             return []
         self._silences.judge(watermark, now, is_blind, self._routers.held)
         found = self._fold.findings(self._silences.open, watermark, now)
-        found += self._routers.findings(now)
+        found += self._routers.findings(now) + self._day_off.findings(now)
         reasons: dict[str, str] = {
             key_of(self._levels.groups[group]): why for group, why in self._silences.ended.items()
         }
@@ -256,8 +259,9 @@ class Detector:
         )
         self._excuses = Excuses(self._levels, self._sums, self._evidence, open_time)
         self._excuses.replace(self._expectations)
+        self._day_off = DayOff(self._levels, self._habit, self._seen, self._evidence)
         self._silences = Silences(
-            self._levels, self._sums, self._habit, self._evidence, self._excuses
+            self._levels, self._sums, self._habit, self._evidence, self._excuses, self._day_off
         )
         self._routers = Routers(
             self._levels,
@@ -280,7 +284,7 @@ class Detector:
                 self._levels,
                 usual,
                 self._bar,
-                self._excuses.share_of,
+                self._excused_share,
                 self._explained,
             ),
             self._latencies,
@@ -330,6 +334,11 @@ class Detector:
     def _bar(self, _rows: Ints, chances: Floats) -> Floats:
         """Evidence [rows] that a page takes, of so many chances a week."""
         return self._budget.bar(chances, self._levels.flow_count, lowest=BAR_LOWEST)
+
+    def _excused_share(self, rows: Ints) -> Floats:
+        """Which part of the messages [rows] nobody expects."""
+        expected = 1.0 - self._excuses.share_of(rows)
+        return np.asarray(1.0 - expected * (1.0 - self._day_off.share_of(rows)))
 
     def _explained(self) -> list[Explained]:
         """What open silences and errors took away."""

@@ -21,6 +21,7 @@ _PRIOR_MESSAGES = 2.0
 _PRIOR_DISPERSION = 0.05
 _DISPERSION_HOURS = 10.0
 """1/r of a row without history, and how many hours it weighs."""
+_FAR_LESS = 0.1
 _LONG_QUIET = 30.0
 """Messages that were expected of a stretch without any which no lower level explains."""
 _MONDAY_TO_THURSDAY = [4, 5, 6, 0]
@@ -54,6 +55,9 @@ def shape(grid: Floats, exposure: Floats) -> tuple[Floats, Floats]:
     guess = np.tile(by_hour, (7, 1)) * np.repeat(weekday, 24, axis=0)
     weight = _PRIOR_MESSAGES / guess + 1.0
     own = (x + weight * guess) / (e + weight)
+    # An hour that brought next to nothing, as the evening before a day off, is known from one week.
+    alone = (x + 3.0) / (e + 3.0 / guess)
+    own = np.where(alone < _FAR_LESS * guess, np.minimum(own, alone), own)
     # Hours around which nothing was ever seen: half a message in all of that time at the most.
     around_x, around_e = _around(x), _around(e)
     quiet = (around_x <= 0.0) & (around_e > 2.5)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamgauge.detect.arrays import Bools, Ints
+from streamgauge.detect.day_off import DayOff
 from streamgauge.detect.deadlines import Deadlines
 from streamgauge.detect.excuses import ALL, Excuses
 from streamgauge.detect.habit import Habit
@@ -58,9 +59,10 @@ class Silences:
         habit: Habit,
         evidence: SilenceEvidence,
         excuses: Excuses,
+        day_off: DayOff,
     ) -> None:
         self._levels, self._sums, self._habit = levels, sums, habit
-        self._evidence, self._excuses = evidence, excuses
+        self._evidence, self._excuses, self._day_off = evidence, excuses, day_off
         self.open: dict[int, Silence] = {}
         self.ended: dict[int, str] = {}
         """Groups whose silence ended at the last turn, and why."""
@@ -104,7 +106,7 @@ class Silences:
         self._held = held
         self._index()
         self.ended = {}
-        version = self._excuses.version, self._evidence.version
+        version = self._excuses.version, self._evidence.version, self._day_off.version
         due = self._deadlines.due(watermark, version)
         if len(due):
             self._weigh(due, watermark, now)
@@ -150,6 +152,7 @@ class Silences:
         groups, rows = groups[at], rows[at]
         total = self._evidence.total(rows, watermark)
         nats = self._evidence.nats_of(rows, total, watermark) * (1.0 - excused[at])
+        nats *= 1.0 - self._day_off.share_of(rows)
         bar = self._evidence.bar(rows, self._levels.flow_count)
         self._deadlines.put(groups, self._evidence.earliest(rows, total, watermark))
         fires = np.flatnonzero(nats >= bar)
@@ -219,11 +222,21 @@ class Silences:
             row, since = silence.row, silence.since
             silence.nats = float(self._evidence.nats(np.array([row]), watermark)[0])
             silence.expected = self._evidence.expected(row, since, watermark)
+            if self._is_holiday(silence):
+                self._end(silence.group, "it is as quiet as on its day off, as others are")
             return
         if silence.resumed_at is None:
             silence.resumed_at = last
         if not is_blind:
             self._close_if_back(silence, watermark, now)
+
+    def _is_holiday(self, silence: Silence) -> bool:
+        """Whether its customer is free, and not quieter than on its day off."""
+        if not self._day_off.is_holiday(silence.group):
+            return False
+        rows = np.array([silence.row])
+        nats = silence.nats * (1.0 - self._day_off.share_of(rows)[0])
+        return bool(nats < self._evidence.bar(rows, self._levels.flow_count)[0])
 
     def _close_if_back(self, silence: Silence, watermark: float, now: float) -> None:
         row, resumed_at = silence.row, silence.resumed_at or watermark

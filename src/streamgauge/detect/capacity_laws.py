@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
 from streamgauge.detect.arrays import Floats
 
@@ -47,6 +46,8 @@ def fit(workers: Floats, per_second: Floats) -> ScalabilityLaw | None:
 
     Deviations count by share of the rate. None: too few, or a fit that says nothing.
     """
+    from scipy.optimize import nnls  # it takes as long to load as the rest of detection
+
     good = np.isfinite(workers) & np.isfinite(per_second) & (workers >= 1.0) & (per_second > 0.0)
     n, x = workers[good].astype(float), per_second[good].astype(float)
     if len(np.unique(n)) < COUNTS_NEEDED:

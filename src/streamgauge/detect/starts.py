@@ -7,7 +7,7 @@ handful at a turn. See `batches` for what is learned.
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr
 
 from streamgauge.detect.arrays import Bools, Floats, Ints, grown
 from streamgauge.detect.batches import schedule_of
@@ -83,7 +83,8 @@ class Starts:
         run = np.floor((last_s - offset) / period + 0.25)
         due = self._next_start(rows, offset + (run + 1.0) * period)
         late = self._seen.seconds(np.minimum(due, watermark), watermark)
-        tail = -stats.t.logsf(late / number[:, _SPREAD], number[:, _DEGREES])
+        with np.errstate(divide="ignore"):  # beyond what a float holds it is sure
+            tail = -np.log(stdtr(number[:, _DEGREES], -late / number[:, _SPREAD]))
         missed = np.minimum(tail, number[:, _MOST])
         more = np.floor(late / period)
         missed += np.where(more > 0.0, more * np.minimum(number[:, _MOST], _MOST_NATS), 0.0)

@@ -5,6 +5,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 BIN=$PWD/.venv/bin
+unset PYTHONDONTWRITEBYTECODE # each start of a program would compile it anew
 failed=()
 
 step() {

@@ -20,7 +20,7 @@ Source: Beta-binomial mean of a rare share, Gelman et al., Bayesian Data Analysi
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+from scipy.special import betainc
 
 from streamgauge.detect.arrays import Bools, Floats, Ints, grown
 from streamgauge.detect.arrivals import Arrivals
@@ -238,7 +238,8 @@ class DayOff:
         )
         k, n = free[opens], (free + open_)[opens]
         often = self._free_days / self._all_days
-        nats = -stats.binom.logsf(k - 1, np.maximum(n, 1), often)
+        tail = np.where(k > 0, betainc(np.maximum(k, 1), np.maximum(n - k, 0) + 1.0, often), 1.0)
+        nats = -np.log(np.maximum(tail, 1e-300))
         is_many = (k >= _FEWEST) & (k >= _LEAST_SHARE * n)
         is_refuted = (n - k >= _REFUTED_BY) & (k < _LEAST_SHARE * n)
         return is_free & is_many & (nats >= _TAIL_NATS), is_refuted

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from streamgauge.detect.drop_words import SEVERAL, evidence, key, sentence, shift_key
-from streamgauge.detect.error_fold import overlap
 from streamgauge.detect.levels import Channel, Level, Levels, Names
 from streamgauge.detect.shift import Shift
+from streamgauge.detect.tree import overlap
 from streamgauge.detect.watcher import Turn
 from streamgauge.model.finding import Finding
 from streamgauge.model.words import Kind, Severity, Suspected

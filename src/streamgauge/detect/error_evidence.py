@@ -69,9 +69,9 @@ def of_hours(
     """
     level, onset = np.maximum(before, 0.0), np.full(before.shape, -1, np.int64)
     for first, end in ((0, 60), (60, last + 1)):
-        starts = _starts(first, end)
-        lost = _from(failed[first:end], starts - first)
-        nats = shares.nats(lost, _from(total[first:end], starts - first))
+        starts = starts_of(first, end)
+        lost = sums_from(failed[first:end], starts - first)
+        nats = shares.nats(lost, sums_from(total[first:end], starts - first))
         nats[0] += level
         best = nats.argmax(axis=0)
         level = np.take_along_axis(nats, best[None], axis=0)[0]
@@ -80,13 +80,13 @@ def of_hours(
     return level, onset
 
 
-def _starts(first: int, end: int) -> Ints:
+def starts_of(first: int, end: int) -> Ints:
     """Minutes in which it may have begun: the newest one by one, older ones more coarsely."""
     fine = max(end - 10, first)
     return np.unique(np.concatenate([np.arange(first, fine, 5), np.arange(fine, end)]))
 
 
-def _from(counts: Floats, starts: Ints) -> Floats:
+def sums_from(counts: Floats, starts: Ints) -> Floats:
     """Sums [starts, groups] from each start to the end."""
     return np.asarray(np.cumsum(counts[::-1], axis=0, dtype=np.float64)[::-1][starts])
 

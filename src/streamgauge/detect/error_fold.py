@@ -1,53 +1,36 @@
 """Makes one finding of failures that have one cause.
 
-Two or more customers of one integration that begin to fail within an hour are one incident of the
-integration, with the affected few named. A single customer's finding is held for a moment, longer
-while others of its integration look bad too, so that the wider one can be told instead. What was
-told of a customer as a whole stays that, however many of its integrations still fail.
+Two or more customers of one integration that begin to fail within an hour, and for the same
+reason, are one incident of it, with the affected few named; three, where the reason speaks of keys
+or messages, which are each customer's own. A single customer's finding is held for a moment while
+others of its integration look bad too, so that the wider one can be told instead. What was told of
+a customer as a whole stays that, however many of its integrations still fail.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import numpy as np
 
-from streamgauge.detect.arrays import Floats, Ints
+from streamgauge.detect.arrays import Floats
+from streamgauge.detect.error_kin import SAME_ONSET_S, Kin, flows_of
+from streamgauge.detect.error_words import Told, error_key, sentence, suspect
 from streamgauge.detect.failing import Failing
 from streamgauge.detect.levels import Level, Levels, Names
 from streamgauge.detect.reasons import Reasons
-from streamgauge.detect.sentences import at_utc, count_of, named, number, share
+from streamgauge.detect.tree import overlap
 from streamgauge.model.finding import Finding
-from streamgauge.model.words import Kind, Severity, Suspected
+from streamgauge.model.words import Kind, Severity
 
 _NOBODY: Mapping[int, Failing] = MappingProxyType({})
 HOLD_S = 40.0
-HOLD_WHILE_OTHERS_S = 120.0
+"""What is not one delivery's: a part of one, a customer as a whole, the platform."""
+HOLD_WHILE_OTHERS_S = 50.0
 HOLD_PART_S = 900.0
 """A part of a delivery, while the whole looks bad as well."""
-_SAME_ONSET_S = 3600.0
-_SUSPICIOUS_NATS = 2.0
-_CUSTOMERS_OWN = re.compile(
-    r"\b(40[0134]|413|422)\b|auth|forbidden|invalid|credential|token|signature|schema|payload"
-    r"|malformed|too.?large|bad.?request|not.?found",
-    re.IGNORECASE,
-)
-"""Reasons that a vendor gives when the customer's keys or messages are wrong."""
-
-
-def error_key(names: Names) -> str:
-    """The key of a group's own finding."""
-    return Finding(
-        Kind.ERRORS,
-        names.scope,
-        Severity.P3,
-        Suspected.UNKNOWN,
-        0.0,
-        "",
-        subject=names.stage or "",
-    ).key
+_SUSPICIOUS_NATS, _LOOKS_NATS = 3.0, 1.0
 
 
 def fold_errors(
@@ -90,6 +73,7 @@ class _Fold:
         self._levels, self._reasons, self._now = levels, reasons, now
         self._found: list[Finding] = []
         self._done: set[int] = set()
+        self._kin = Kin(open_, well, levels, reasons)
 
     def findings(self) -> list[Finding]:
         if not self._open:
@@ -144,13 +128,12 @@ class _Fold:
     def _is_alone(self, delivery: int) -> bool:
         """Whether no other customer of the integration began to fail with this one."""
         above = self._integration_of(delivery)
-        if above is None or error_key(self._names(above)) in self._told:
-            return False
-        return len(self._together(self._members(above), delivery)) == 1
-
-    def _together(self, members: list[int], one: int) -> list[int]:
-        since = self._open[one].since
-        return [m for m in members if abs(self._open[m].since - since) <= _SAME_ONSET_S]
+        if above is None:
+            return True
+        members = self._members(above)
+        if error_key(self._names(above)) in self._told:
+            return delivery not in self._kin.of_incident(above, members)
+        return not self._kin.is_several(self._kin.together(members, delivery))
 
     def _integration(self, integration: str) -> None:
         group = self._levels.find(Names(Level.INTEGRATION, None, None, integration))
@@ -159,27 +142,31 @@ class _Fold:
         failing = self._members(group)
         members = [m for m in failing if m not in self._done]
         is_told = error_key(self._names(group)) in self._told
+        is_proven = group in self._open and (not failing or self._open[group].is_of_several)
         together = members
-        if members and not is_told:
-            together = max((self._together(members, m) for m in members), key=len)
-        if len(together) >= 2 or (is_told and members) or (not failing and group in self._open):
+        if is_told:
+            together = self._kin.of_incident(group, members)
+        elif is_proven:
+            since = self._open[group].since
+            together = [m for m in members if abs(self._open[m].since - since) <= SAME_ONSET_S]
+        elif members:
+            together = max((self._kin.together(members, m) for m in members), key=len)
+        is_sure = any(not self._open[m].is_borne for m in together)
+        if is_proven or (is_sure and (is_told or self._kin.is_several(together))):
             again = [m for m in self._levels.members.get(group) if m in self._well]
             again = [m for m in again if m not in together]
             self._tell(group, [*together, *again] or [group], together)
             members = [m for m in members if m not in together]
         for member in members:
-            if not self._is_held(member, self._siblings(group, member)):
+            if not (self._open[member].is_borne or self._is_held_for_others(member, group)):
                 self._tell(member, [member], [])
         self._done |= {group, *failing}
-
-    def _siblings(self, group: int, member: int) -> list[int]:
-        return [m for m in self._levels.members.get(group) if m != member]
 
     def _rest(self, group: int) -> None:
         """What no integration explains: a stage before it, a pipeline, many things a little."""
         if group in self._done or self._is_told_below(group):
             return
-        if not (self._is_held(group, []) or self._is_held_as_part(group)):
+        if not (self._is_fresh(group, HOLD_S) or self._is_held_as_part(group)):
             self._tell(group, [group], [])
         self._done.add(group)
 
@@ -189,54 +176,89 @@ class _Fold:
         return any(overlap(names, self._names(other)) for other in self._done & set(self._open))
 
     def _is_held_as_part(self, group: int) -> bool:
-        """Whether the delivery that a flow is a part of may still be told instead."""
+        """Whether the delivery that a flow is a part of, or all of a customer, may be told soon."""
         names = self._names(group)
-        if names.level is not Level.FLOW or not names.integration or error_key(names) in self._told:
+        if names.tenant is None:
             return False
-        whole = Names(Level.TENANT_INTEGRATION, names.tenant, None, names.integration)
-        above = self._levels.find(whole)
-        if above is None or self._suspicious[above] < _SUSPICIOUS_NATS:
-            return False
-        return self._now - self._open[group].fired_at < HOLD_PART_S
+        customer = self._levels.find(Names(Level.TENANT, names.tenant))
+        below = [] if customer is None else self._levels.members.get(customer)
+        deliveries = [
+            m
+            for m in below
+            if self._names(m).level is Level.TENANT_INTEGRATION and overlap(names, self._names(m))
+        ]
+        if names.level is Level.TENANT:
+            looks = sum(self._suspicious[m] >= _LOOKS_NATS for m in deliveries)
+            return looks == 1 and len(deliveries) > 1 and self._is_fresh(group, np.inf)
+        looks = sum(self._suspicious[m] >= _SUSPICIOUS_NATS for m in deliveries)
+        return looks > 0 and self._is_fresh(group, HOLD_PART_S)
 
-    def _is_held(self, group: int, siblings: list[int]) -> bool:
-        if error_key(self._names(group)) in self._told:
-            return False
-        age = self._now - self._open[group].fired_at
-        others = any(self._suspicious[s] >= _SUSPICIOUS_NATS for s in siblings)
-        return age < (HOLD_WHILE_OTHERS_S if others else HOLD_S)
+    def _is_held_for_others(self, delivery: int, integration: int) -> bool:
+        """Whether other customers of the integration, or the customer elsewhere, look bad too."""
+        customer = self._levels.find(Names(Level.TENANT, self._names(delivery).tenant))
+        beside = [*self._levels.members.get(integration)]
+        if customer is not None:
+            beside += [
+                m
+                for m in self._levels.members.get(customer)
+                if self._names(m).level is Level.TENANT_INTEGRATION
+            ]
+        looks = any(self._suspicious[m] >= _SUSPICIOUS_NATS for m in beside if m != delivery)
+        return looks and self._is_fresh(delivery, HOLD_WHILE_OTHERS_S)
+
+    def _is_fresh(self, group: int, hold_s: float) -> bool:
+        """Whether it was never told, and is known for less than `hold_s`."""
+        is_told = error_key(self._names(group)) in self._told
+        return not is_told and self._now - self._open[group].fired_at < hold_s
 
     def _tell(self, group: int, shown: list[int], covered: Iterable[int]) -> None:
         shown_now = [self._open.get(g) or self._well[g] for g in shown]
-        failing = sorted(shown_now, key=lambda f: -f.failed)
-        names = self._names(group)
-        since = min(f.since for f in failing)
-        flows = _flows_of(self._levels, [self._names(f.group) for f in failing])
-        top = self._reasons.top(flows, int(since // 60))
-        failed, total = sum(f.failed for f in failing), sum(f.total for f in failing)
-        affected = _affected(self._levels, failing)
-        ratio = failed / max(total, 1)
+        told = self._told_of(self._names(group), sorted(shown_now, key=lambda f: -f.failed))
+        if told.top:
+            told.failing[0].reason = told.reason
+        most = max(failing.nats for failing in told.failing)
+        ratio = told.failed / max(told.total, 1)
+        suspected, why = suspect(told)
         self._found.append(
             Finding(
                 Kind.ERRORS,
-                names.scope,
-                self._severity(names.level, ratio),
-                _suspect(names, top, len(affected)),
-                since,
-                self._sentence(names, failing, affected, top),
+                told.names.scope,
+                self._severity(told.names.level, ratio),
+                suspected,
+                min(failing.since for failing in told.failing),
+                sentence(told, self._now),
                 {
-                    "failed_count": failed,
-                    "total_count": total,
+                    "failed_count": told.failed,
+                    "total_count": told.total,
                     "error_ratio": round(ratio, 4),
-                    "usual_ratio": round(max(f.usual for f in failing), 5),
-                    "evidence_nats": round(max(f.nats for f in failing), 1),
-                    "p_value": float(np.exp(-min(max(f.nats for f in failing), 700.0))),
-                    "top_reasons": [f"{reason} ({count:,})" for reason, count in top],
+                    "usual_ratio": round(max(f.usual for f in told.failing), 5),
+                    "evidence_nats": round(most, 1),
+                    "p_value": float(np.exp(-min(most, 700.0))),
+                    "top_reasons": [f"{reason} ({count:,})" for reason, count in told.top],
+                    "why_suspected": why,
                 },
-                affected,
-                subject=names.stage or "",
+                told.affected,
+                subject=told.names.stage or "",
                 covers=tuple(error_key(self._names(g)) for g in covered if g != group),
             )
+        )
+
+    def _told_of(self, names: Names, failing: list[Failing]) -> Told:
+        tenants = [t for f in failing for t in self._levels.tenants_of(f.group)]
+        flows = flows_of(self._levels, [self._names(f.group) for f in failing])
+        since = min(f.since for f in failing)
+        integration = (
+            self._levels.find(Names(Level.INTEGRATION, None, None, names.integration))
+            if names.integration
+            else None
+        )
+        return Told(
+            names,
+            failing,
+            tuple(dict.fromkeys(tenants)),
+            self._reasons.top(flows, int(since // 60)),
+            0 if integration is None else len(self._levels.tenants_of(integration)),
+            sum(f.group not in self._open for f in failing),
         )
 
     def _severity(self, level: Level, ratio: float) -> Severity:
@@ -245,72 +267,3 @@ class _Fold:
         if level is Level.PLATFORM or (whole is not None and whole.failed > 0.4 * whole.total):
             return Severity.P1
         return Severity.P2 if level is Level.INTEGRATION and ratio > 0.05 else Severity.P3
-
-    def _sentence(
-        self,
-        names: Names,
-        failing: list[Failing],
-        affected: tuple[str, ...],
-        top: list[tuple[str, int]],
-    ) -> str:
-        failed, total = sum(f.failed for f in failing), sum(f.total for f in failing)
-        since = min(f.since for f in failing)
-        usual = max(f.usual for f in failing)
-        mostly = f", mostly “{top[0][0]}”" if top else ""
-        well = sum(f.group not in self._open for f in failing)
-        again = f" {well} of them {'is' if well == 1 else 'are'} well again." if well else ""
-        return (
-            f"{self._who(names, affected)} since {at_utc(since, self._now)}: "
-            f"{number(failed)} of {number(total)} failed ({share(failed / max(total, 1))})"
-            f"{mostly}; usually {share(usual)} or less."
-            f"{again}{self._others(names, affected)}"
-        )
-
-    def _who(self, names: Names, affected: tuple[str, ...]) -> str:
-        if names.level is Level.INTEGRATION:
-            total = len(self._levels.tenants_of(self._levels.find(names) or 0))
-            who = f"{len(affected)} of {count_of(total, 'customer')} ({named(list(affected))})"
-            return f"Integration {names.integration} fails for {who}"
-        if names.level is Level.TENANT_INTEGRATION:
-            return f"Integration {names.integration} fails for customer {names.tenant}"
-        if names.level is Level.TENANT:
-            return f"Messages of customer {names.tenant} fail"
-        if names.level is Level.PLATFORM:
-            return "Messages fail all over the platform"
-        stage = f" at stage {names.stage}" if names.stage else ""
-        return f"Messages of {names.scope.describe()} fail{stage}"
-
-    def _others(self, names: Names, affected: tuple[str, ...]) -> str:
-        if names.level not in {Level.INTEGRATION, Level.TENANT_INTEGRATION}:
-            return ""
-        group = self._levels.find(Names(Level.INTEGRATION, None, None, names.integration))
-        rest = len(self._levels.tenants_of(group if group is not None else 0)) - len(affected)
-        if rest <= 0:
-            return ""
-        return " The other customer is fine." if rest == 1 else f" The other {rest} are fine."
-
-
-def overlap(a: Names, b: Names) -> bool:
-    """Whether one message can count in both."""
-    return all(x is None or y is None or x == y for x, y in zip(a.scope, b.scope, strict=True))
-
-
-def _affected(levels: Levels, failing: list[Failing]) -> tuple[str, ...]:
-    tenants = [t for f in failing for t in levels.tenants_of(f.group)]
-    return tuple(dict.fromkeys(tenants))
-
-
-def _flows_of(levels: Levels, wanted: list[Names]) -> Ints:
-    flows = [levels.flows_within(scope) for scope in {names.scope for names in wanted}]
-    return np.unique(np.concatenate(flows)).astype(np.int32)
-
-
-def _suspect(names: Names, top: list[tuple[str, int]], customers: int) -> Suspected:
-    if names.level is Level.PLATFORM:
-        return Suspected.PLATFORM
-    reasons_own = bool(top) and all(_CUSTOMERS_OWN.search(reason) for reason, _ in top[:1])
-    if customers == 1 and (reasons_own or names.level is Level.TENANT):
-        return Suspected.CUSTOMER
-    if names.integration is not None:
-        return Suspected.INTEGRATION
-    return Suspected.PLATFORM

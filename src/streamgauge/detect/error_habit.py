@@ -1,11 +1,13 @@
 """How often each group's messages usually fail, and how much that differs from hour to hour.
 
-1. The usual share is the empirical-Bayes mean of the group's own hours (prior: the share of its
-   integration, or of the platform, worth 30 messages) plus a standard error, hours included.
+1. The usual share is the empirical-Bayes mean of the group's own hours (prior: that of the typical
+   customer of its integration, or of all, worth 30 messages) plus a standard error, more in its
+   first hours.
 2. The dispersion v is the relative variance of an hour's share beyond chance, by moments that weigh
    hours by what they tell, with the fleet's own v worth ten hours. An hour counts no more than six
    times the usual: one bad day does not hide the next.
-3. The last hour and hours of incidents are left out of the share, so that none is learned.
+3. The last hour, hours of incidents and those since which one is suspected are left out of the
+   share, so that none is learned.
 
 Only groups that are asked for are learned, once an hour while all is young, then every six; of many
 some at a turn, who was never asked for first.
@@ -22,6 +24,7 @@ import numpy as np
 
 from streamgauge.detect.arrays import Array, Bools, Floats, Ints, grown
 from streamgauge.detect.error_evidence import Shares
+from streamgauge.detect.error_incidents import Incidents
 from streamgauge.detect.levels import Channel, Level, Levels
 from streamgauge.detect.sums import Sums
 
@@ -33,6 +36,10 @@ _PRIOR_HOURS = 10.0
 _PRIOR_DISPERSION = 0.5
 _DISPERSION = (0.03, 4.0)
 _POOLED_GROUPS = 500
+_TYPICAL, _TYPICAL_MESSAGES, _PRIOR_CUSTOMERS = 0.005, 300.0, 5.0
+_YOUNG_HOURS = 5.0
+"""A few hours say little of a share that is drawn anew by the hour."""
+_NEW_HOURS = 3.0
 _AT_ONCE, _AGAIN = 1024, 256
 """So many groups are learned at once; and at a turn, of those that were learned before."""
 _CHANNELS = (Channel.OUT, Channel.BETWEEN, Channel.IN)
@@ -51,9 +58,9 @@ class ErrorHabit:
         self._learned: Array = np.zeros(64, np.uint8)
         """[groups]: of `_Learned`."""
         self._has_old = False
-        self._own_prior = np.zeros(0, np.int64), np.zeros(0)
+        self._own_prior: tuple[Ints, Floats] = (np.zeros(0, np.int64), np.zeros(0))
         """Groups, ascending, of integrations with a share of their own, and that share."""
-        self._platform_prior = _LOWEST
+        self._typical = _LOWEST
         self.mean: Floats = np.zeros(64, np.float32)
         """The usual share [groups] of failures, on the safe side."""
         self.dispersion: Floats = np.zeros(64, np.float32)
@@ -61,8 +68,12 @@ class ErrorHabit:
         self.per_day: Floats = np.zeros(64, np.float32)
         """Messages [groups] a day."""
         self._pooled = _PRIOR_DISPERSION
-        self.spoiled: dict[int, list[tuple[int, int]]] = {}
-        """Hours (first, last) of incidents, by group: no part of the usual share."""
+        self.known_hours: Floats = np.zeros(64, np.float32)
+        """Hours [groups] with messages that were learned from."""
+        self.incidents = Incidents()
+        """No part of the usual share."""
+        self.suspected: tuple[Ints, Ints] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        """Groups, ascending, that may have an incident, and since which hour."""
 
     def forget(self) -> None:
         """Learn again at the next question."""
@@ -108,6 +119,10 @@ class ErrorHabit:
         failed, total = self.hours(groups, np.array([hour]))
         return failed[0], total[0]
 
+    def is_new(self, groups: Ints) -> Bools:
+        """Whether so little is known of groups that they may send any number of messages."""
+        return self.known_hours[groups] < _NEW_HOURS
+
     def hours(self, groups: Ints, hours: Ints) -> tuple[Floats, Floats]:
         """Failures and ends, [hours, groups], of some hours, ascending."""
         rows = self._levels.channel_rows[groups]
@@ -125,42 +140,60 @@ class ErrorHabit:
         size = self._levels.group_count
         self.mean, self.per_day = grown(self.mean, size, 0.0), grown(self.per_day, size, 0.0)
         self.dispersion = grown(self.dispersion, size, 0.0)
+        self.known_hours = grown(self.known_hours, size, 0.0)
         self._learned = grown(self._learned, size, _Learned.NEVER)
 
     def _learn_fleet(self, until: int) -> None:
-        """The shares of the platform and of integrations, and how much hours differ."""
+        """The typical customer's share, by integration, and how much hours differ."""
         levels = self._levels
-        wide = [*levels.of_level(Level.PLATFORM), *levels.of_level(Level.INTEGRATION)]
-        failed, total = self._hours(np.array(wide, np.int64), until)
-        platform = (failed[:, :1].sum() + 2.0) / (total[:, :1].sum() + 400.0)
-        self._platform_prior = float(np.clip(platform, _LOWEST, _HIGHEST_PRIOR))
-        own = (failed.sum(0) + 300.0 * platform) / (total.sum(0) + 300.0)
-        parts = [np.array(levels.members.get(one), np.int64) for one in wide[1:]]
-        members = np.concatenate([np.zeros(0, np.int64), *parts])
-        shares = np.repeat(own[1:], [len(part) for part in parts])
-        order = np.argsort(members)
-        self._own_prior = members[order], np.clip(shares, _LOWEST, _HIGHEST_PRIOR)[order]
         some = np.array(levels.of_level(Level.TENANT_INTEGRATION)[:_POOLED_GROUPS], np.int64)
         failed, total = self._hours(some, until)
-        above, below = _moments(failed, total, failed.sum(0) / np.maximum(total.sum(0), 1.0))
+        usual = ~self.incidents.within(some, self._known_hours(until))
+        failed, total = failed * usual, total * usual
+        n = total.sum(0)
+        share = (failed.sum(0) + 0.25) / (n + 125.0)
+        is_known = n >= _TYPICAL_MESSAGES
+        typical = float(np.median(share[is_known])) if is_known.any() else _TYPICAL
+        self._typical = float(np.clip(typical, _LOWEST, _HIGHEST_PRIOR))
+        self._own_prior = self._of_integrations(some[is_known], np.log(share[is_known]))
+        above, below = _moments(failed, total, failed.sum(0) / np.maximum(n, 1.0))
         found = (above.sum() + _PRIOR_HOURS * _PRIOR_DISPERSION) / (below.sum() + _PRIOR_HOURS)
         self._pooled = float(np.clip(found, *_DISPERSION))
 
+    def _of_integrations(self, known: Ints, logs: Floats) -> tuple[Ints, Floats]:
+        """Customers of integrations, ascending, and the share that is typical there."""
+        groups, shares = [np.zeros(0, np.int64)], [np.zeros(0)]
+        for integration in self._levels.of_level(Level.INTEGRATION):
+            members = np.array(self._levels.members.get(integration), np.int64)
+            mine = logs[np.isin(known, members)]
+            if len(mine):
+                sums = len(mine) * np.median(mine) + _PRIOR_CUSTOMERS * np.log(self._typical)
+                own = np.clip(
+                    np.exp(sums / (len(mine) + _PRIOR_CUSTOMERS)), _LOWEST, _HIGHEST_PRIOR
+                )
+                groups.append(members)
+                shares.append(np.full(len(members), own))
+        order = np.argsort(np.concatenate(groups))
+        return np.concatenate(groups)[order], np.concatenate(shares)[order]
+
     def _learn(self, groups: Ints, until: int) -> None:
         failed, total = self._hours(groups, until)
-        usual = ~self._is_spoiled(groups, until, len(failed))
+        usual = self._is_usual(groups, total, until)
         n = (total * usual).sum(0) + _PRIOR_MESSAGES
         mean = ((failed * usual).sum(0) + _PRIOR_MESSAGES * self._prior(groups)) / n
         above, below = _moments(failed, total, mean)
         found = (above + _PRIOR_HOURS * self._pooled) / (below + _PRIOR_HOURS)
         sure = 2.0 * np.sqrt((2.0 + 6.0 * found) / (below + _PRIOR_HOURS))
         found = np.clip(found * (1.0 + 0.5 * sure), *_DISPERSION)
-        # Hours of little say as much as their messages, large ones as one draw of the share.
-        hours = np.maximum((total * usual * mean > 0.5).sum(0), 1.0)
-        upper = mean + np.sqrt(mean / n + mean**2 * found / hours)
+        # Each hour is one draw of the share, so many small ones say more than one that is large.
+        part = total * usual / np.maximum((total * usual).sum(0), 1.0)
+        hours = 1.0 / np.maximum(np.square(part).sum(0), 1.0 / max(len(part), 1))
+        young = 1.0 + np.square(_YOUNG_HOURS / hours)
+        upper = mean + np.sqrt(mean / n + np.square(mean * young) * found / hours)
         self.mean[groups] = np.clip(upper, _LOWEST, _HIGHEST)
         self.dispersion[groups] = found
-        active = np.maximum((total > 0.0).sum(0), 1)
+        self.known_hours[groups] = (total > 0.0).sum(0)
+        active = np.maximum(self.known_hours[groups], 1)
         self.per_day[groups] = np.maximum(24.0 * total.sum(0) / active, 1.0)
 
     def _hours(self, groups: Ints, until: int) -> tuple[Floats, Floats]:
@@ -172,23 +205,27 @@ class ErrorHabit:
         return known[known < until]
 
     def _prior(self, groups: Ints) -> Floats:
-        """The share [groups] of what is above."""
+        """The share [groups] that is typical."""
         members, shares = self._own_prior
-        found = np.full(len(groups), self._platform_prior)
+        found = np.full(len(groups), self._typical)
         if len(members):
             place = np.minimum(np.searchsorted(members, groups), len(members) - 1)
             is_there = members[place] == groups
             found[is_there] = shares[place[is_there]]
         return found
 
-    def _is_spoiled(self, groups: Ints, until: int, hours: int) -> Bools:
-        """Whether there was an incident, [hours, groups]."""
+    def _is_usual(self, groups: Ints, total: Floats, until: int) -> Bools:
+        """Whether hours [hours, groups] tell what is usual."""
         known = self._known_hours(until)
-        found = np.zeros((hours, len(groups)), bool)
-        for column, group in enumerate(groups.tolist()):
-            for first, last in self.spoiled.get(group, ()):
-                found[:, column] |= (known >= first) & (known <= last)
-        return found
+        usual = ~self.incidents.within(groups, known)
+        suspected, since = self.suspected
+        if not len(suspected):
+            return usual
+        place = np.minimum(np.searchsorted(suspected, groups), len(suspected) - 1)
+        first = np.where(suspected[place] == groups, since[place], until)
+        before = usual & (known[:, None] < first)
+        has_enough = (total * before).sum(0) >= _PRIOR_MESSAGES
+        return np.where(has_enough, before, usual)
 
 
 def _moments(failed: Floats, total: Floats, mean: Floats) -> tuple[Floats, Floats]:

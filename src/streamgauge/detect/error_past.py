@@ -14,6 +14,7 @@ from streamgauge.detect.error_habit import ErrorHabit
 
 _REBUILT_HOURS = 72
 _MOST_NATS = 40.0
+_SUSPECT_NATS = 3.0
 _GIVEN_UP_NATS = 8.0
 """Evidence so far below its own peak has been answered: it begins anew."""
 
@@ -48,9 +49,9 @@ class ErrorPast:
             self._until += 1
             self._add(self._until, hour + 2, is_fresh)
 
-    def forget(self, group: int) -> None:
-        """It was told, and is over."""
-        self._nats[self.groups == group] = 0.0
+    def forget(self, groups: Ints) -> None:
+        """They were told, and are over."""
+        self._nats[np.isin(self.groups, groups)] = 0.0
 
     def of(self, groups: Ints) -> tuple[Floats, Ints]:
         """Nats [groups, alternatives], and the hour in which each began."""
@@ -62,6 +63,14 @@ class ErrorPast:
             nats[is_there] = self._nats[place[is_there]]
             since[is_there] = self._since[place[is_there]]
         return nats, since
+
+    def suspected(self) -> tuple[Ints, Ints]:
+        """Groups with some evidence, ascending, and the hours in which theirs began."""
+        if not len(self.groups):
+            return self.groups, np.zeros(0, np.int64)
+        best = self._nats.argmax(axis=1)[:, None]
+        some = np.flatnonzero(np.take_along_axis(self._nats, best, axis=1)[:, 0] >= _SUSPECT_NATS)
+        return self.groups[some], np.take_along_axis(self._since, best, axis=1)[some, 0]
 
     def _forget_all(self) -> None:
         self.groups = np.zeros(0, np.int64)

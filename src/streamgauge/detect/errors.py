@@ -3,47 +3,62 @@
 1. Per group, over the last hour and the running one, any minute may be the one in which it began;
    what whole hours before say is kept (`error_past`). The messages of one hour fail together, so
    an hour is weighed as one draw of a share (`error_evidence`) around the usual (`error_habit`).
-2. It opens when the best evidence, less ln(number of larger shares), passes a bar made from the
+2. Where most fail for a reason that is not usual there, that is evidence too (`reason_habit`).
+3. It opens when the best evidence, less ln(number of larger shares), passes a bar made from the
    budget of false pages, with at least three failures: three of three is evidence, one of one not.
-3. It closes when the ratio of still failing to usual passes 5 nats the other way round; what was
-   before the close is not counted again, and its hours are no part of the habit.
+   An integration also opens by what its customers say together (`error_joint`).
+4. It closes when the ratio of still failing to usual passes 5 nats the other way round; what was
+   before the close is not counted again, and its hours are no part of the habit (`error_ends`).
 
 Source: CUSUM, Page, Biometrika 41 (1954); mixtures, Lorden, Ann. Math. Stat. 42 (1971).
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.budget import FalsePages
+from streamgauge.detect.error_ends import ErrorEnds
 from streamgauge.detect.error_evidence import MIXED_NATS, of_hours
-from streamgauge.detect.error_fold import error_key, fold_errors, overlap
-from streamgauge.detect.error_habit import ErrorHabit, ends
+from streamgauge.detect.error_fold import fold_errors
+from streamgauge.detect.error_follow import begin, update
+from streamgauge.detect.error_habit import ErrorHabit
+from streamgauge.detect.error_joint import Joint, of_members
+from streamgauge.detect.error_novel import Novelty
 from streamgauge.detect.error_past import ErrorPast
+from streamgauge.detect.error_turns import Turns
+from streamgauge.detect.error_window import WINDOW, Window, Windows
 from streamgauge.detect.excuses import Excuses
 from streamgauge.detect.failing import Failing
-from streamgauge.detect.levels import Level, Levels, Names
-from streamgauge.detect.sentences import at_utc, duration, share
+from streamgauge.detect.levels import Level, Levels
+from streamgauge.detect.sentences import at_utc
 from streamgauge.detect.sums import Sums
 from streamgauge.model.explanation import ErrorsWeighed
 from streamgauge.model.finding import Finding
 from streamgauge.model.words import Kind
 
-WINDOW = 120
-_LATE_MINUTES = 5
-_COUNTED_HOURS = 72
-_AT_A_TURN = 2048
-"""So many groups without new failures are weighed again at a turn, one after the other."""
 _LOOKS_A_DAY = 240.0
 """The minutes of an hour are no independent chances: their share is drawn together."""
 _LEAST_FAILED = 3
-_IDLE_LEAST_MINUTES = 60.0
-_IDLE_GAPS = 25.0
 _BAR_LOWEST = 8.0
-_CLOSE_NATS = 5.0
-_CLOSE_NATS_TOGETHER = 2.0
-_SURE = 0.97
+_JOINT_FROM_NATS = 3.0
+"""Where customers of an integration together show so much, they are weighed together."""
+
+_JOINS_S = 900.0
+"""So long after one was proven, others may still show that it is not alone."""
+
+
+class Evidence(NamedTuple):
+    """Of one group of a window."""
+
+    place: int
+    nats: float
+    since: int
+    """Minute since the epoch."""
+    is_proven: bool
 
 
 class Errors:
@@ -56,23 +71,21 @@ class Errors:
         self._budget = budget or FalsePages()
         self._habit = ErrorHabit(levels, sums)
         self.open: dict[int, Failing] = {}
-        self.ended: dict[str, str] = {}
-        """Why each finding that may have ended did, by key."""
         self._past = ErrorPast(self._habit)
+        self._novelty = Novelty(levels, sums.reasons)
+        self._ends = ErrorEnds(levels, self._habit)
+        self._windows = Windows(levels, sums, self._ends.closed_minute)
+        self._turns = Turns(levels)
         self._suspicious: Floats = np.zeros(0)
         self._scored = (-1, -1)
-        self._news: Ints = np.zeros(0, np.int64)
-        """Groups with failures that were not weighed yet."""
-        self._next = 0
-        """Of others, the first to be weighed again."""
-        self._closed_minute: dict[int, int] = {}
-        self._recovered: dict[str, float] = {}
-        """When a customer of an integration was last found well again."""
         self._told: set[str] = set()
         self._restored: set[str] = set()
         """Keys told before a restart, until the first turn after it."""
-        self._well: dict[int, Failing] = {}
-        """Customers of integrations that are told, which are well again: part of the incident."""
+
+    @property
+    def ended(self) -> dict[str, str]:
+        """Why each finding that may have ended did, by key."""
+        return self._ends.reasons
 
     def forget(self) -> None:
         """Habits changed."""
@@ -85,12 +98,9 @@ class Errors:
 
     def judge(self, watermark: float, now: float, is_blind: bool) -> list[Finding]:
         """The findings that hold; while blind nothing closes."""
-        self.ended = {
-            key: f"fewer fail than would be told anew, seen at {at_utc(watermark, now)}"
-            for key in self._restored
-        }
+        self._ends.begin_turn(self._restored, self._told, at_utc(watermark, now))
         self._restored = set()
-        self._hear()
+        self._turns.hear(self._sums.take_failed())
         minute = int(watermark // 60)
         if not self.open and self._sums.newest_failed_minute <= minute - WINDOW:
             return []
@@ -98,7 +108,8 @@ class Errors:
         if scored != self._scored or len(self._suspicious) != len(self._levels.groups):
             self._suspicious, self._scored = self._score(minute, now), scored
         if not is_blind:
-            self._close_quiet(minute, now)
+            for failing in self._ends.close(self.open, self._told, minute, now):
+                self._end(failing, minute)
         found = fold_errors(
             self.open,
             self._suspicious,
@@ -106,105 +117,123 @@ class Errors:
             self._levels,
             self._sums.reasons,
             now,
-            self._well,
+            self._ends.well,
         )
         self._told = {finding.key for finding in found}
-        self._well = {g: f for g, f in self._well.items() if self._key_above(g) in self._told}
         return found
 
     def weigh(self, group: int, minute: int) -> ErrorsWeighed:
         """What the last turn, in `minute`, made of a group's last hour."""
         groups, hour = np.array([group], np.int64), minute // 60
         self._habit.know(hour, groups)
-        failed, total = self._window(groups, hour)
-        last = minute - 60 * hour + 61
+        window = self._windows.of(groups, minute)
+        last_hour = slice(window.last - 59, window.last + 1)
         nats = float(self._suspicious[group]) if group < len(self._suspicious) else 0.0
         return ErrorsWeighed(
-            failed=int(failed[last - 60 : last].sum()),
-            ended=int(total[last - 60 : last].sum()),
+            failed=int(window.failed[last_hour].sum()),
+            ended=int(window.total[last_hour].sum()),
             usual_ratio=float(self._habit.upper(groups)[0]),
             nats=nats,
             bar_nats=float(self._bars(groups)[0]),
         )
 
     def _score(self, minute: int, now: float) -> Floats:
-        """Weigh the evidence of groups with failures; returns nats [groups], of all of them."""
+        """Weigh the evidence of every group with failures; returns nats [groups]."""
         nats = np.zeros(len(self._levels.groups))
-        hour = minute // 60
-        groups = np.concatenate(
-            [
-                self._habit.failing_in(hour - 1),
-                self._habit.failing_in(hour),
-                np.array(list(self.open), np.int64),
-            ]
-        )
-        groups = np.unique(groups).astype(np.int64)
-        told_until = {group: closed // 60 for group, closed in self._closed_minute.items()}
+        groups, hour = self._failing_in(minute // 60), minute // 60
+        told_until = {group: closed // 60 for group, closed in self._ends.closed_minute.items()}
         self._past.advance(hour - 2, told_until)
+        self._habit.suspected = self._past.suspected()
+        self._novelty.settle(hour - 1, self._habit.incidents)
         if not len(groups):
             return nats
-        groups, others = self._to_weigh(groups)
+        groups, others = self._turns.to_weigh(groups, np.array(list(self.open), np.int64))
         others = others[others < len(self._suspicious)]
         nats[others] = self._suspicious[others]
         self._habit.know(hour, groups)
-        failed, total = self._window(groups, hour)
-        self._blank_closed(groups, failed, total, 60 * hour - 60)
+        window = self._windows.of(groups, minute)
         before, began_hour = self._past.of(groups)
         is_open = np.isin(groups, list(self.open))
         usual = self._habit.mean[groups]
-        worth = np.flatnonzero(_may_fire(failed, total, usual, before) | is_open)
-        if not len(worth):
+        worth = _may_fire(window.failed, window.total, usual, before) | is_open
+        if not worth.any():
             return nats
-        some, last = groups[worth], minute - 60 * hour + 60
-        level, onset = of_hours(
-            self._habit.shares(some), before[worth], failed[:, worth], total[:, worth], last
-        )
-        best = level.argmax(axis=1)
-        at = (np.arange(len(some)), best)
-        evidence = np.maximum(level[at] - MIXED_NATS, 0.0)
+        at = np.flatnonzero(worth)
+        window = window.some(at)
+        some, shares = window.groups, self._habit.shares(window.groups)
+        level, onset = of_hours(shares, before[at], window.failed, window.total, window.last)
+        best = (np.arange(len(some)), level.argmax(axis=1))
+        evidence = np.maximum(level[best] - MIXED_NATS, 0.0)
+        since = np.where(onset[best] < 0, 60 * began_hour[at][best], window.first + onset[best])
+        since = window.first_failure(since)
         nats[some] = evidence
         bars = self._bars(some)
-        to_follow = (evidence >= bars) | is_open[worth]
-        for place in np.flatnonzero(to_follow & ~is_open[worth]).tolist():
-            to_follow[place] = self._is_borne(int(some[place]), nats, float(bars[place]))
-        for place in np.flatnonzero(to_follow).tolist():
-            column, choice = worth[place], best[place]
-            began = int(onset[place, choice])
-            if began < 0:
-                since = 60 * int(began_hour[column, choice])
-            else:
-                lost = np.flatnonzero(failed[began:, column])
-                since = 60 * hour - 60 + began + int(lost[0] if len(lost) else 0)
-            self._follow(
-                int(some[place]),
-                float(evidence[place]),
-                since,
-                failed[:, column],
-                total[:, column],
-                60 * hour - 60,
-                now,
-            )
+        news, why = self._novelty.nats(some, since, evidence >= 0.25 * bars)
+        evidence = evidence + news
+        is_open = is_open[at]
+        for place in np.flatnonzero((evidence >= bars) | is_open).tolist():
+            is_proven = bool(evidence[place] >= bars[place])
+            if is_open[place] or self._is_borne(int(some[place]), nats, float(bars[place])):
+                one = Evidence(place, float(evidence[place]), int(since[place]), is_proven)
+                self._follow(one, why[place], window, now)
+        self._score_together(minute, some, nats, now)
         return nats
 
-    def _hear(self) -> None:
-        """Note who failed since the last turn."""
-        rows = self._levels.flow_rows[self._sums.take_failed()].ravel()
-        if len(rows):
-            self._news = np.union1d(self._news, self._levels.row_group[rows[rows > 0]])
+    def _failing_in(self, hour: int) -> Ints:
+        """Groups with a failure in this hour or the last, and all that are open."""
+        parts = [self._habit.failing_in(hour - 1), self._habit.failing_in(hour)]
+        parts.append(np.array(list(self.open), np.int64))
+        return np.unique(np.concatenate(parts)).astype(np.int64)
 
-    def _to_weigh(self, groups: Ints) -> tuple[Ints, Ints]:
-        """Those to weigh at this turn and the others: of many all with new failures, and some."""
-        is_new = np.isin(groups, self._news) | np.isin(groups, list(self.open))
-        others = np.flatnonzero(~is_new)
-        if len(others) <= _AT_A_TURN:
-            is_new[others] = True
-        else:
-            first = int(np.searchsorted(groups[others], self._next))
-            some = np.roll(others, -first)[:_AT_A_TURN]
-            self._next = int(groups[some[-1]]) + 1
-            is_new[some] = True
-        self._news = np.zeros(0, np.int64)
-        return groups[is_new], groups[~is_new]
+    def _score_together(self, minute: int, some: Ints, nats: Floats, now: float) -> None:
+        """Weigh integrations by all of their customers, and customers by all that they send to."""
+        is_wanted = self._levels.group_level[some] == Level.TENANT
+        tenants = some[is_wanted & (nats[some] >= _JOINT_FROM_NATS)].tolist()
+        for group in (*self._levels.of_level(Level.INTEGRATION), *tenants):
+            members = np.array(self._levels.members.get(group), np.int64)
+            is_delivery = self._levels.group_level[members] == Level.TENANT_INTEGRATION
+            members = members[is_delivery]
+            whole = self.open.get(group)
+            if whole is not None and (whole.is_of_several or now - whole.fired_at > _JOINS_S):
+                continue
+            # What one customer was told for must not be taken for all of an integration's.
+            members = members[[not self._is_known(m, now) for m in members.tolist()]]
+            if len(members) < 2:
+                continue
+            if max(nats[group], nats[members].sum()) < _JOINT_FROM_NATS:
+                continue
+            everybody = np.sort(np.append(members, group))
+            self._habit.know(minute // 60, everybody)
+            window = self._windows.of(everybody, minute)
+            joint = self._weighed(members, window)
+            bar = float(self._bars(np.array([group]))[0])
+            if joint.is_of_several and joint.nats >= bar:
+                nats[group] = max(nats[group], joint.nats)
+                self._open_together(group, members[joint.bearers], joint, window, now)
+
+    def _is_known(self, group: int, now: float) -> bool:
+        failing = self.open.get(group)
+        return failing is not None and now - failing.fired_at > _JOINS_S
+
+    def _weighed(self, members: Ints, window: Window) -> Joint:
+        at = np.searchsorted(window.groups, members)
+        shares = self._habit.shares(members)
+        return of_members(shares, window.failed[:, at], window.total[:, at], window.last)
+
+    def _open_together(
+        self, group: int, bearers: Ints, joint: Joint, window: Window, now: float
+    ) -> None:
+        since = window.first + joint.began
+        for one in (group, *bearers.tolist()):
+            if one not in self.open:
+                failing = begin(one, joint.nats, since, window, self._habit, now)
+                failing.is_borne = one != group
+                least = 1 if failing.is_borne else _LEAST_FAILED
+                if failing.failed >= least and not self._is_retired(one):
+                    self._begin(failing)
+                    update(failing, joint.nats, window, self._habit)
+        if group in self.open:
+            self.open[group].is_of_several = True
 
     def _is_borne(self, group: int, nats: Floats, bar: float) -> bool:
         """Whether two customers or more bear what all of an integration or the platform show.
@@ -217,149 +246,48 @@ class Errors:
         members = np.array(self._levels.members.get(group), np.int64)
         return bool(np.minimum(nats[members], 0.7 * bar).sum() >= bar)
 
-    def _window(self, groups: Ints, hour: int) -> tuple[Floats, Floats]:
-        """Failures and ends [120, groups] of the minutes of the last hour and of this one."""
-        rows, last = self._levels.channel_rows[groups], 60 * hour + 59
-        asked, place = np.unique(rows, return_inverse=True)
-        local = np.where(rows >= 0, place.reshape(rows.shape), -1)
-        asked = np.maximum(asked, 0)
-        return ends(
-            local,
-            self._sums.window_of(asked, last, WINDOW).astype(np.float64),
-            self._sums.window_of(asked, last, WINDOW, failed=True).astype(np.float64),
-        )
-
-    def _blank_closed(self, groups: Ints, failed: Floats, total: Floats, first: int) -> None:
-        """Take out what belongs to an incident that is over; `first`: minute of place 0."""
-        for group, closed in self._closed_minute.items():
-            column = np.searchsorted(groups, group)
-            if column < len(groups) and groups[column] == group and closed >= first:
-                failed[: closed - first + 1, column] = total[: closed - first + 1, column] = 0.0
-
-    def _follow(
-        self,
-        group: int,
-        nats: float,
-        since_minute: int,
-        failed: Floats,
-        total: Floats,
-        first: int,
-        now: float,
-    ) -> None:
-        """Open or update one group; arrays are [minutes] from minute `first` on."""
+    def _follow(self, one: Evidence, why: str, window: Window, now: float) -> None:
+        """Open or update one group."""
+        group = int(window.groups[one.place])
         failing = self.open.get(group)
         if failing is None:
-            lost, all_ = self._counted(group, since_minute, failed, total, first)
-            retired = self._excuses.is_retired(self._levels.groups[group])
-            if lost < _LEAST_FAILED or retired:
+            failing = begin(group, one.nats, one.since, window, self._habit, now)
+            if failing.failed < _LEAST_FAILED or self._is_retired(group):
                 return
-            usual = float(self._habit.upper(np.array([group]))[0])
-            share_ = max(lost - np.sqrt(lost), 0.5 * lost) / max(all_, 1.0)
-            worst = float(np.clip(share_, min(2.0 * self._habit.mean[group], _SURE), _SURE))
-            failing = Failing(group, 60.0 * since_minute, now, nats, 0, 0, usual, worst)
-            failing.judged_until = max(
-                first + int(np.flatnonzero(failed).max(initial=0)), since_minute
-            )
-            self.open[group] = failing
-        failing.nats = max(failing.nats, nats)
-        lost, all_ = self._counted(group, int(failing.since // 60), failed, total, first)
-        if lost >= failing.failed:
-            failing.failed, failing.total = int(lost), int(all_)
-            surely = float((lost - np.sqrt(lost)) / max(all_, 1.0))
-            failing.worst = max(failing.worst, min(surely, _SURE))
-        spoke = np.flatnonzero(total)
-        if len(spoke):
-            failing.last_minute = max(failing.last_minute, first + int(spoke[-1]))
-        self._judge_good(failing, failed, total, first)
+            failing.new_reason = why
+            self._begin(failing)
+        failing.is_borne &= not one.is_proven
+        update(failing, one.nats, window, self._habit)
 
-    def _counted(
-        self, group: int, since: int, failed: Floats, total: Floats, first: int
-    ) -> tuple[float, float]:
-        """Failures and ends since a minute; before `first`, of whole hours."""
-        begin = max(since - first, 0)
-        lost, all_ = float(failed[begin:].sum()), float(total[begin:].sum())
-        hours = np.arange(max(since // 60, first // 60 - _COUNTED_HOURS), first // 60)
-        if not len(hours):
-            return lost, all_
-        more = self._habit.hours(np.array([group]), hours)
-        return lost + float(more[0].sum()), all_ + float(more[1].sum())
+    def _begin(self, failing: Failing) -> None:
+        self.open[failing.group] = failing
+        groups = self._counting(failing.group)
+        self._habit.incidents.begin(failing.group, int(failing.since // 3600), groups)
 
-    def _judge_good(self, failing: Failing, failed: Floats, total: Floats, first: int) -> None:
-        """Evidence that a failing group is back at its usual share, minute by minute."""
-        settled = failing.judged_until - first + 1
-        mean = float(self._habit.mean[failing.group])
-        usual = min(max(failing.usual, mean), 0.5 * failing.worst)
-        for_failed = np.log(usual / failing.worst)
-        for_good = np.log((1.0 - usual) / (1.0 - failing.worst))
-        level = failing.good_before
-        # What may still be added to is judged at each turn, what is settled once.
-        newest = int(np.flatnonzero(total).max(initial=0))
-        keep = 59 if newest >= 60 + _LATE_MINUTES else -1
-        for place in range(max(settled, 0), len(failed)):
-            step = failed[place] * for_failed + (total[place] - failed[place]) * for_good
-            level = max(0.0, level + float(step))
-            if place <= keep:
-                failing.judged_until, failing.good_before = first + place, level
-        failing.good_nats = level
+    def _end(self, failing: Failing, minute: int) -> None:
+        """What failed was told: parts of it, and what it is a part of, do not tell it again."""
+        groups = self._habit.incidents.end(failing.group, minute // 60)
+        groups = groups[~np.isin(groups, list(self.open))]
+        self._past.forget(groups)
+        self._ends.closed_minute |= dict.fromkeys(groups.tolist(), minute)
+
+    def _counting(self, group: int) -> Ints:
+        """The groups of the same customer in which the messages of one count."""
+        names = self._levels.groups[group]
+        if names.tenant is None:
+            return np.array([group], np.int64)
+        rows = self._levels.flow_rows[self._levels.flows_within(names.scope)]
+        groups = np.unique(self._levels.row_group[rows[rows > 0]]).astype(np.int64)
+        groups = groups[self._levels.group_level[groups] < Level.INTEGRATION]
+        return np.union1d(groups, [group]).astype(np.int64)
+
+    def _is_retired(self, group: int) -> bool:
+        return self._excuses.is_retired(self._levels.groups[group])
 
     def _bars(self, groups: Ints) -> Floats:
         looks = 7.0 * np.minimum(self._habit.per_day[groups], _LOOKS_A_DAY)
+        looks = np.where(self._habit.is_new(groups), 7.0 * _LOOKS_A_DAY, looks)
         return self._budget.bar(looks, self._levels.flow_count, lowest=_BAR_LOWEST)
-
-    def _close_quiet(self, minute: int, now: float) -> None:
-        """Close what is usual again, and with it what was open only for the same messages."""
-        quiet = [f for f in self.open.values() if f.good_nats >= self._needed(f)]
-        for failing in quiet:
-            usual = f"failures are back to usual ({share(failing.usual)} or less)"
-            self._close(failing, minute, f"{usual} at {at_utc(now, now)}")
-        for failing in list(self.open.values()):
-            idle = minute - failing.last_minute
-            if idle > self._tried_again_minutes(failing.group):
-                tried = f"nothing of it has been tried for {duration(60.0 * idle)}"
-                self._close(failing, minute, tried)
-        deliveries = [self._levels.groups[g] for g in self.open if self._is_delivery(g)]
-        for failing in list(self.open.values()) if quiet else []:
-            names = self._levels.groups[failing.group]
-            if self._is_delivery(failing.group) or error_key(names) in self._told:
-                continue
-            still = any(overlap(names, other) for other in deliveries)
-            gone = any(overlap(names, self._levels.groups[q.group]) for q in quiet)
-            if gone and not still:
-                usual = f"failures are back to usual ({share(failing.usual)} or less)"
-                self._close(failing, minute, f"{usual} at {at_utc(now, now)}")
-
-    def _tried_again_minutes(self, group: int) -> float:
-        """Many gaps of its busy hours: what sends nothing any more neither fails nor is well."""
-        per_day = float(self._habit.per_day[group])
-        return max(_IDLE_LEAST_MINUTES, _IDLE_GAPS * 1440.0 / max(per_day, 1.0))
-
-    def _is_delivery(self, group: int) -> bool:
-        return self._levels.groups[group].level is Level.TENANT_INTEGRATION
-
-    def _needed(self, failing: Failing) -> float:
-        """Nats that a close takes; fewer once others of the same integration are well again."""
-        names = self._levels.groups[failing.group]
-        recovered = self._recovered.get(names.integration or "", -np.inf)
-        return _CLOSE_NATS_TOGETHER if recovered > failing.since else _CLOSE_NATS
-
-    def _close(self, failing: Failing, minute: int, reason: str) -> None:
-        del self.open[failing.group]
-        if self._is_delivery(failing.group) and self._key_above(failing.group) in self._told:
-            self._well[failing.group] = failing
-        self._closed_minute[failing.group] = minute
-        self._past.forget(failing.group)
-        hours = (int(failing.since // 3600), minute // 60)
-        self._habit.spoiled.setdefault(failing.group, []).append(hours)
-        names = self._levels.groups[failing.group]
-        self.ended[error_key(names)] = reason
-        if names.integration:
-            self._recovered[names.integration] = 60.0 * minute
-            self.ended.setdefault(self._key_above(failing.group), reason)
-
-    def _key_above(self, group: int) -> str:
-        """The key of the integration that a group belongs to."""
-        integration = self._levels.groups[group].integration
-        return error_key(Names(Level.INTEGRATION, None, None, integration))
 
 
 def _may_fire(failed: Floats, total: Floats, usual: Floats, before: Floats) -> Bools:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass
@@ -14,16 +14,26 @@ class Failing:
     """Epoch seconds: the minute in which it began."""
     fired_at: float
     nats: float
-    failed: int
-    total: int
     usual: float
     """Upper bound of the usual share."""
-    worst: float
-    """The share of failures since it began."""
-    others_suspicious: list[int] = field(default_factory=list)
-    """Groups beside it that look bad, though it is not proven."""
+    failed: int = 0
+    total: int = 0
+    worst: float = 0.0
+    """The share that fails at least, since it began."""
+    is_of_several: bool = False
+    """Of an integration: proven by what several customers say together."""
+    is_borne: bool = False
+    """Not proven by itself: one of several."""
+    reason: str = ""
+    """Why most failed, when that was last known."""
+    new_reason: str = ""
+    """Why most fail, where that is a reason that was not usual there."""
+    counted_until: int = -1
+    """Hour since the epoch, up to which these are counted once and for all: …"""
+    failed_before: float = 0.0
+    total_before: float = 0.0
     good_before: float = 0.0
-    """The same of the minutes up to `judged_until`, which are settled."""
+    """Evidence that it is over, of the minutes up to `judged_until`, which are settled."""
     judged_until: int = -1
     """Minute since the epoch."""
     last_minute: int = -1

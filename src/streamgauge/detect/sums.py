@@ -42,7 +42,7 @@ class Sums:
         self.version = 0
         """Grows with everything added: the same version has the same sums."""
         self.newest_failed_minute = -1
-        self.reasons = Reasons()
+        self.reasons = Reasons(levels)
         self.live_gaps = LiveGaps()
         self._guessed_until_hour = 0
         """Of hours before it only the number of active minutes is known; which is made up."""

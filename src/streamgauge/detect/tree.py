@@ -55,3 +55,8 @@ class Names(NamedTuple):
 def channel_of(stage: str) -> Channel:
     """The channel that counts of a stage belong to."""
     return {"received": Channel.IN, "delivered": Channel.OUT}.get(stage, Channel.BETWEEN)
+
+
+def overlap(a: Names, b: Names) -> bool:
+    """Whether one message can count in both."""
+    return all(x is None or y is None or x == y for x, y in zip(a.scope, b.scope, strict=True))

@@ -25,6 +25,7 @@ from streamgauge.detect.pace import (
     day_learned,
     full_hours,
     is_steady,
+    most_active,
     report_minutes,
     usual_gap_minutes,
 )
@@ -61,7 +62,7 @@ def fit_own(habit: Habit, rows: Ints, counts: Floats, active: Floats, exposure: 
     level = drift(counts, exposure, raw)
     rate = raw * level
     activity, active_leverage = shape(active, exposure)
-    activity = np.minimum(activity, 60.0)
+    activity = np.minimum(activity, most_active(active, exposure))
     expected = times_week(exposure, rate)
     dispersion = dispersion_of(counts, expected, expected, leverage)
     active_expected = times_week(exposure, activity)

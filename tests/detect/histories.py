@@ -125,16 +125,25 @@ def _three_of_three() -> Fleet:
 
 
 def _filtered_instead() -> Fleet:
-    fleet = fans_out(6, WEEK_LEARNED + 30)
+    return _filtering(WEEK_LEARNED + 30, 20, filtered=20, count=10)
+
+
+def _filtered_as_usual() -> Fleet:
+    return _filtering(WEEK_LEARNED + 50, 5, filtered=50, count=3)
+
+
+def _filtering(minutes: int, silent: int, filtered: int, count: int) -> Fleet:
+    """A delivery stops; `count` messages a minute are filtered, for the last `filtered` minutes."""
+    fleet = fans_out(6, minutes)
     lost = of(fleet, tenant="t02", integration="s3")
     before = Sender(Flow("t02", "web", "s3", "main", "processed"), 600.0)
     at = len(fleet.senders)
     fleet.senders.append(before)
     fleet.ok = np.vstack([fleet.ok, np.zeros((1, fleet.minutes), np.int64)])
     fleet.failed = np.vstack([fleet.failed, np.zeros((1, fleet.minutes), np.int64)])
-    fleet.failed[at, -20:] = 10
+    fleet.failed[at, -filtered:] = count
     fleet.outcome[at] = "filtered"
-    return fleet.silence(lost, -20)
+    return fleet.silence(lost, -silent)
 
 
 def _one_of_one() -> Fleet:
@@ -228,6 +237,9 @@ CASES = [
     Case("a customer's filter takes everything out: the filter is suspected",
          _filtered_instead, WEEK_LEARNED, silence={"silence/t02/*/s3/*/"},
          suspected=Suspected.FILTER),
+    Case("some is filtered as ever and a delivery stops: the filter is not suspected",
+         _filtered_as_usual, WEEK_LEARNED, silence={"silence/t02/*/s3/*/"},
+         suspected=Suspected.INTEGRATION),
     Case("an integration stops for all: one silence of the integration",
          _integration_stops, WEEK_LEARNED, silence={"silence/*/*/s3/*/"}),
     Case("one source stops while its sibling speaks: the customer's source",

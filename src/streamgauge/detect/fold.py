@@ -160,7 +160,7 @@ class Fold:
     def _one(self, silence: Silence, watermark: float, now: float) -> Finding:
         names = self._names(silence)
         affected = tuple(self._levels.tenants_of(silence.group))
-        is_filtered = self._is_filtered(silence)
+        is_filtered = self._is_filtered(silence, watermark)
         suspected = Suspected.FILTER if is_filtered else self._suspect(names)
         what = WHAT[names.level](names)
         return Finding(
@@ -186,7 +186,7 @@ class Fold:
             return Suspected.INTEGRATION
         return Suspected.PLATFORM
 
-    def _is_filtered(self, silence: Silence) -> bool:
+    def _is_filtered(self, silence: Silence, watermark: float) -> bool:
         """Whether filters took out at least half of what is missing; they may do so before the
         message is bound for an integration.
         """
@@ -198,7 +198,7 @@ class Fold:
         groups = self._levels.row_group[self._levels.flow_rows[flows, 0]]
         before = groups[self._levels.group_level[groups] == Level.FLOW].tolist()
         rows = [row for g in {silence.group, *before} for row in self._levels.rows_of(g)]
-        return self._sums.filtered_since(rows, int(silence.since // 3600)) >= max(
+        return self._sums.filtered_since(rows, silence.since, watermark) >= max(
             0.5 * silence.expected, 1.0
         )
 

@@ -126,14 +126,18 @@ class Sums:
         bits[: max(self._guessed_until_hour - first, 0)] = 0
         return active, bits
 
-    def filtered_since(self, rows: list[int], hour: int) -> float:
-        """Messages of these rows that filters took out, in this hour and all later ones."""
+    def filtered_since(self, rows: list[int], since_s: float, until_s: float) -> float:
+        """Messages of these rows that filters took out; of the first hour, by its share of time."""
         wanted = np.array(rows)
         total = 0.0
-        for at, parts in self._filtered.items():
-            for flows, counts in parts if at >= hour else ():
+        for hour, parts in self._filtered.items():
+            begin, end = 3600.0 * hour, min(3600.0 * (hour + 1), until_s)
+            if end <= max(begin, since_s):
+                continue
+            share = (end - max(begin, since_s)) / (end - begin)
+            for flows, counts in parts:
                 is_in = np.isin(self._levels.flow_rows[flows], wanted)
-                total += float((is_in.sum(axis=1) * counts).sum())
+                total += share * float((is_in.sum(axis=1) * counts).sum())
         return total
 
     def take_arrived(self) -> Ints:

@@ -11,6 +11,7 @@ import numpy as np
 
 from streamgauge.detect.arrays import Bools, Floats, Ints, grown
 from streamgauge.detect.nats import minute_nats_of
+from streamgauge.detect.spread import UsualSpread
 from streamgauge.detect.weeks import WEEK, Weeks
 
 _SINGLE = ("active_minutes", "interval_s", "active_per_day", "mean_rate", "hours", "level", "clump")
@@ -24,6 +25,9 @@ _HALF = (
     "fastest_nats",
 )
 """Arrays of two bytes a row: numbers between 1e-4 and 6e4, three digits of them."""
+_KNOWN_HOURS, _KNOWN_MESSAGES = 72.0, 500.0
+_SPARSE_MINUTES = 24.0 * 45.0
+"""A day; who speaks in nearly every minute does not tell how clumped they are."""
 MOST_NATS = 30_000.0
 """More evidence is no surer."""
 SCALARS = (*_SINGLE, *_HALF)
@@ -40,6 +44,7 @@ class Habit:
             return np.zeros(64, np.float16)
 
         self.weeks = Weeks()
+        self.usual = UsualSpread()
         self.week: Ints = np.full(64, -1, np.int32)
         """The slot of its week; -1: nothing is known yet."""
         self.level = zeros()
@@ -75,6 +80,17 @@ class Habit:
             self.week = grown(self.week, rows, -1)
             for name in SCALARS:
                 setattr(self, name, grown(getattr(self, name), rows, 0))
+
+    def learn_usual(self) -> None:
+        """How clumped rows of the fleet usually are, of those that are known well."""
+        is_own = (self.week >= 0) & (self.clump == 0.0) & (self.hours >= _KNOWN_HOURS)
+        has_many = self.mean_rate * self.hours >= _KNOWN_MESSAGES
+        is_sparse = self.active_per_day <= _SPARSE_MINUTES
+        is_active = is_sparse & (self.active_minutes >= _KNOWN_MESSAGES)
+        self.usual.learn(
+            self.dispersion[is_own & has_many].astype(float),
+            self.activity_dispersion[is_own & is_active].astype(float),
+        )
 
     def rate(self, rows: Ints, place: int | Ints) -> Floats:
         """Messages an hour [rows] in an hour of the week; 0 is Thursday 00:00 UTC (epoch)."""

@@ -23,11 +23,9 @@ from streamgauge.detect.habit import MOST_NATS, Habit, active_minutes_of
 from streamgauge.detect.nats import minute_nats_of, silence_nats
 from streamgauge.detect.own_fit import OwnFit
 from streamgauge.detect.pace import is_steady, report_minutes
+from streamgauge.detect.spread import shrunk
 from streamgauge.detect.weeks import WEEK
 
-_PRIOR_DISPERSION = 0.05
-_DISPERSION_HOURS = 10.0
-"""As in `shape`: 1/r of a row without history, and how many hours it weighs."""
 _RECENT_HOURS = 48.0
 
 
@@ -178,7 +176,16 @@ class _Fit:
         own = self._above.leverage[self._place, self._column[self._leaf]]
         leverage = np.minimum(part[self._leaf] * own, 0.8)
         mean_leverage = self._above.leverage.mean(axis=0)[self._column] * part
-        return self._dispersion(self._x, expected, expected, leverage, rate, rate, mean_leverage)
+        return self._dispersion(
+            self._x,
+            expected,
+            expected,
+            leverage,
+            rate,
+            rate,
+            mean_leverage,
+            self._habit.usual.counts,
+        )
 
     def _active_dispersion(self, activity: Floats) -> Floats:
         here = activity[self._leaf, self._place]
@@ -193,6 +200,7 @@ class _Fit:
             activity,
             activity * (1.0 - activity / 60.0),
             none,
+            self._habit.usual.activity,
         )
 
     def _dispersion(
@@ -204,6 +212,7 @@ class _Fit:
         week: Floats,
         week_variance: Floats,
         week_leverage: Floats,
+        usual: float,
     ) -> Floats:
         """1/r [rows]; `x` to `leverage` are of hours with a message [n], the rest of all hours."""
         square = (week**2 * self._weights).sum(axis=1, dtype=np.float64)
@@ -213,9 +222,8 @@ class _Fit:
         times = np.minimum(1.0 / (1.0 - np.minimum(week_leverage, 0.8)) ** 2, 9.0)
         quiet = np.maximum(square - self._sum(expected**2), 0.0)
         excess = self._sum(capped) + times * quiet - by_chance
-        weight = _DISPERSION_HOURS * square / np.maximum(self._hours, 1.0)
-        found = np.maximum(excess, 0.0) + _PRIOR_DISPERSION * weight
-        return np.asarray(np.clip(found / np.maximum(square + weight, 1e-12), 1e-4, 20.0))
+        spread = week_variance + usual * week.astype(np.float64) ** 2
+        return shrunk(excess, square, (spread**2 * self._weights).sum(axis=1), usual)
 
     def _regularity(self, dispersion: Floats) -> tuple[Floats, Floats]:
         """See `pace.report_minutes` and `pace.is_steady`."""

@@ -4,7 +4,7 @@
    time after its last message is never learned from, so that a silence does not become the habit.
 2. Mean → hour of day → weekday → hour of week (`shape`), and the level of the last two days.
 3. Dispersion (negative binomial 1/r) by moments over hours, residuals winsorised, corrected for
-   the fitted parameters, shrunk to a mild overdispersion while hours are few.
+   the fitted parameters, shrunk to what is usual in the fleet (`spread`).
 4. The strongest evidence of silence that any quiet stretch of the past reached under this habit:
    what happened before without a fault is no alarm.
 
@@ -64,10 +64,12 @@ def fit_own(habit: Habit, rows: Ints, counts: Floats, active: Floats, exposure: 
     activity, active_leverage = shape(active, exposure)
     activity = np.minimum(activity, most_active(active, exposure))
     expected = times_week(exposure, rate)
-    dispersion = dispersion_of(counts, expected, expected, leverage)
+    dispersion = dispersion_of(counts, expected, expected, leverage, habit.usual.counts)
     active_expected = times_week(exposure, activity)
     active_variance = times_week(active_expected, 1.0 - activity / 60.0)
-    active_dispersion = dispersion_of(active, active_expected, active_variance, active_leverage)
+    active_dispersion = dispersion_of(
+        active, active_expected, active_variance, active_leverage, habit.usual.activity
+    )
     hours, minutes = exposure.sum(0), active.sum(0)
     full, mean, spread, full_share = full_hours(active, exposure)
     bucket = report_minutes(full, mean, spread)

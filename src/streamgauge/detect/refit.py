@@ -21,6 +21,7 @@ from streamgauge.detect.levels import Level, Levels
 from streamgauge.detect.own_fit import OwnFit, fit_own, share_week
 from streamgauge.detect.past import FlowHours
 from streamgauge.detect.shape import WEEK, WEEKS
+from streamgauge.detect.spread import UsualSpread
 from streamgauge.detect.stamps import distinct
 from streamgauge.detect.sums import HOURS_KEPT, Sums
 
@@ -65,7 +66,9 @@ class Refit:
 
     def begin(self, watermark: float) -> None:
         """Start to fit all rows; those that all customers count in are fitted at once."""
-        span = self._begin(watermark)
+        self._fit_all(self._begin(watermark))
+
+    def _fit_all(self, span: Span) -> None:
         self._fit_wide(self._sums.wide.rows, span)
         hours = self._sums.past.hours(None, span.first, span.last)
         self._waiting = (part for chunk in hours for part in self._parts(chunk))
@@ -77,10 +80,18 @@ class Refit:
         while self._waiting is not None and self._span is not None and done < flows:
             part = next(self._waiting, None)
             if part is None:
-                self._waiting, self._was_fitted = None, True
+                self._end(self._span)
                 return
             self._fit_part(*part, self._span)
             done += len(part[1])
+
+    def _end(self, span: Span) -> None:
+        """All is fitted; after a start once more, by what is usual in the fleet."""
+        self._waiting = None
+        self._habit.learn_usual()
+        is_first, self._was_fitted = not self._was_fitted, True
+        if is_first and self._habit.usual != UsualSpread():
+            self._fit_all(span)
 
     def some(self, flows: Ints, watermark: float) -> None:
         """Fit the customers of these flows, and what all count in, at once."""

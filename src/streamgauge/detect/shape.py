@@ -12,15 +12,13 @@ from __future__ import annotations
 import numpy as np
 
 from streamgauge.detect.arrays import Array, Bools, Floats
+from streamgauge.detect.spread import shrunk
 from streamgauge.detect.sums import HOURS_KEPT
 
 WEEK = 168
 WEEKS = HOURS_KEPT // WEEK + 1
 _PRIOR_MESSAGES = 2.0
 """What is known of the weekday weighs as much as this many messages, and as one hour."""
-_PRIOR_DISPERSION = 0.05
-_DISPERSION_HOURS = 10.0
-"""1/r of a row without history, and how many hours it weighs."""
 _FAR_LESS = 0.1
 _LONG_QUIET = 30.0
 """Messages that were expected of a stretch without any which no lower level explains."""
@@ -126,22 +124,23 @@ def _is_long_quiet(counts: Floats, expected: Floats) -> Bools:
     return np.asarray(is_quiet & (after - before >= _LONG_QUIET))
 
 
-def dispersion_of(x: Floats, expected: Floats, variance: Floats, leverage: Floats) -> Floats:
-    """1/r [rows] by moments of left-out residuals.
+def dispersion_of(
+    x: Floats, expected: Floats, variance: Floats, leverage: Floats, usual: float
+) -> Floats:
+    """1/r [rows] by moments of left-out residuals, see `spread`.
 
     Args:
         x: counts [hours, rows].
         expected: the same, as fitted.
         variance: what chance alone would give each hour.
         leverage: [168, rows], see `_shape`.
+        usual: of the fleet.
     """
-    hours = (expected > 0.0).sum(0)
-    square = expected**2
+    square = (expected**2).astype(np.float64)
     left_out = (by_week(x - expected) / (1.0 - leverage)).reshape(x.shape) ** 2
     excess = np.minimum(left_out, 9.0 * square + 4.0 * variance + 4.0) - variance
-    weight = _DISPERSION_HOURS * square.sum(0) / np.maximum(hours, 1)
-    found = np.maximum(excess.sum(0), 0.0) + _PRIOR_DISPERSION * weight
-    return np.asarray(np.clip(found / np.maximum(square.sum(0) + weight, 1e-12), 1e-4, 20.0))
+    spread = variance + usual * square
+    return shrunk(excess.sum(0), square.sum(0), (spread**2).sum(0), usual)
 
 
 def is_unseen(counts: Floats, exposure: Floats) -> Array:

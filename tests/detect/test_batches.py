@@ -15,6 +15,7 @@ from streamgauge.model.words import Kind
 
 THURSDAY = 168 * 2900
 """An hour: the first of a week of the epoch."""
+PER_HOUR = 1000.0
 LEARNED = 8 * DAY
 STEP = 10
 
@@ -55,27 +56,39 @@ def hours(is_on: np.ndarray, known_hours: int) -> tuple[np.ndarray, np.ndarray]:
 def test_the_schedule_of_a_batch_sender_is_found(
     made: np.ndarray, known_hours: int, period: int, offset: int, within: int
 ) -> None:
-    found = schedule_of(*hours(made, known_hours), THURSDAY)
+    found = schedule_of(*hours(made, known_hours), THURSDAY, PER_HOUR)
     assert found is not None
     assert found.period_s == 60.0 * period
     assert abs(found.offset_s / 60.0 - offset) <= within
 
 
 def test_days_on_which_it_never_ran_are_none_to_wait_for() -> None:
-    found = schedule_of(*hours(runs(DAY, 600, 100, 3.0, 12, (5, 6)), 48), THURSDAY)
+    found = schedule_of(*hours(runs(DAY, 600, 100, 3.0, 12, (5, 6)), 48), THURSDAY, PER_HOUR)
     assert found is not None
     assert found.days == (True,) * 5 + (False,) * 2
+
+
+def test_a_missed_run_is_no_surer_than_it_has_messages_unless_many_came() -> None:
+    made = hours(runs(DAY, 600, 10, 3.0, 9), 192)
+    few, many = (schedule_of(*made, THURSDAY, a_day / 24.0) for a_day in (4.4, 500.0))
+    assert few is not None
+    assert many is not None
+    assert few.most_nats == pytest.approx(4.4)
+    assert many.most_nats == pytest.approx(500.0)
+    one = schedule_of(*made, THURSDAY, 1.0 / 24.0)
+    assert one is not None
+    assert one.most_nats == pytest.approx(-np.log(0.5 / 10.0)), "one message in each of nine runs"
 
 
 @pytest.mark.parametrize("share", [0.002, 0.05, 0.5], ids=["sparse", "modest", "dense"])
 def test_who_sends_by_chance_is_no_batch_sender(share: float) -> None:
     rng = np.random.default_rng(4)
     for _ in range(20):
-        assert schedule_of(*hours(rng.random(14 * DAY) < share, 192), THURSDAY) is None
+        assert schedule_of(*hours(rng.random(14 * DAY) < share, 192), THURSDAY, PER_HOUR) is None
 
 
 def test_who_works_office_hours_is_no_batch_sender() -> None:
-    assert schedule_of(*hours(runs(DAY, 480, 600, 5.0, 14), 192), THURSDAY) is None
+    assert schedule_of(*hours(runs(DAY, 480, 600, 5.0, 14), 192), THURSDAY, PER_HOUR) is None
 
 
 @settings(max_examples=50, deadline=None)
@@ -87,7 +100,7 @@ def test_who_works_office_hours_is_no_batch_sender() -> None:
 def test_no_history_makes_numbers_that_are_none(active: list[int], known: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     is_on = rng.random((len(active), 60)) < np.array(active)[:, None] / 60.0
-    found = schedule_of(*hours(is_on.ravel(), known), THURSDAY)
+    found = schedule_of(*hours(is_on.ravel(), known), THURSDAY, PER_HOUR)
     if found is not None:
         assert np.isfinite([found.period_s, found.offset_s, found.spread_s, found.sure_s]).all()
         assert found.spread_s > 0.0

@@ -9,7 +9,9 @@ single minutes are known):
    missed on the days on which it runs, and runs take no more than a fifth of it.
 3. The spread of starts is shrunk to that of the period, as if five more had been seen.
 4. Evidence of a start that is late by x spreads is -ln of a t tail (n + 20 degrees of freedom).
-   A job that missed m of its K starts before gives each no more than -ln((m + 1/2) / (K + 1)).
+   A job that missed m of its K starts before gives each no more than -ln((m + 1/2) / (K + 1)); one
+   that missed none, as many nats as it has messages a run, if that is more: of a few, by chance,
+   none may come.
 
 Nothing counts while it idles. Days of the week on which it never ran are no days to wait for it.
 
@@ -51,20 +53,21 @@ class Schedule:
     spread_s: float
     degrees: float
     most_nats: float
-    """Of one start that is missed; infinite where none ever was."""
+    """Of one start that is missed."""
     sure_s: float
     """So long after its start a run has always gone on."""
     days: tuple[bool, ...]
     """By day of the week of the epoch (0 is Thursday)."""
 
 
-def schedule_of(active: Floats, bits: Array, first_hour: int) -> Schedule | None:
+def schedule_of(active: Floats, bits: Array, first_hour: int, per_hour: float) -> Schedule | None:
     """When a row's runs start; None: it is no batch sender.
 
     Args:
         active: active minutes [hours], up to and without the running hour.
         bits: uint64 [hours], bit m for minute m; 0 where only the number is known.
         first_hour: number of the first of these hours since the epoch.
+        per_hour: messages, over all hours.
     """
     is_on = _minutes(active, bits)
     guessed = np.flatnonzero((bits == 0) & (active > 0.0))
@@ -81,10 +84,12 @@ def schedule_of(active: Floats, bits: Array, first_hour: int) -> Schedule | None
         return None
     if np.median(lengths) > _LONGEST_RUN * period:
         return None
-    return _fitted(starts, lengths, period, first_hour)
+    return _fitted(starts, lengths, period, first_hour, per_hour)
 
 
-def _fitted(starts: Ints, lengths: Ints, period: int, first_hour: int) -> Schedule | None:
+def _fitted(
+    starts: Ints, lengths: Ints, period: int, first_hour: int, per_hour: float
+) -> Schedule | None:
     angle = 2.0 * np.pi * (starts % period) / period
     centre = np.angle(np.exp(1j * angle).mean())
     off = np.angle(np.exp(1j * (angle - centre))) * period / (2.0 * np.pi)
@@ -103,16 +108,23 @@ def _fitted(starts: Ints, lengths: Ints, period: int, first_hour: int) -> Schedu
         return None
     usual = np.clip(period / 120.0, 1.0, 6.0)
     n = len(starts)
+    a_run = per_hour * period / 60.0 * 7.0 / max(int(days.sum()), 1)
     spread = (n * own**2 + _PRIOR_STARTS * usual**2) / (n + _PRIOR_STARTS) * (1.0 + 1.0 / n)
     return Schedule(
         period_s=60.0 * period,
         offset_s=60.0 * float((offset + 60.0 * first_hour) % period),
         spread_s=60.0 * max(float(np.sqrt(spread)), 0.7),
         degrees=n + _DEGREES,
-        most_nats=float(-np.log((missed + 0.5) / (count + 1.0))) if missed else np.inf,
+        most_nats=_most_nats(missed, count, a_run),
         sure_s=60.0 * (0.6 * float(lengths.min()) - 2.0 * own),
         days=tuple(bool(one) for one in days),
     )
+
+
+def _most_nats(missed: int, count: int, messages: float) -> float:
+    """Of one start that is missed, see the module; `messages` are those of a run."""
+    by_starts = float(-np.log((missed + 0.5) / (count + 1.0)))
+    return by_starts if missed else max(by_starts, messages)
 
 
 def _days(day: Ints, came: Bools) -> Bools:

@@ -65,7 +65,7 @@ class SilenceEvidence:
         self._budget = budget or FalsePages()
         self._habit, self._sums, self._seen = habit, sums, seen
         self._open_time = open_time or OpenTime(seen)
-        self._starts = Starts(sums, seen)
+        self._starts = Starts(habit, sums, seen)
         self._calendar: Ints = np.zeros(64, np.int32)
         """[rows]: one more than the number of its calendar."""
         self._has_hours = False

@@ -12,6 +12,7 @@ from scipy.special import stdtr
 from streamgauge.detect.arrays import Bools, Floats, Ints, grown
 from streamgauge.detect.batches import schedule_of
 from streamgauge.detect.gaps import SeenTime
+from streamgauge.detect.habit import Habit
 from streamgauge.detect.sums import HOURS_KEPT, Sums
 
 _DAY_S = 86_400.0
@@ -24,8 +25,8 @@ _PERIOD, _OFFSET, _SPREAD, _DEGREES, _MOST, _SURE = range(6)
 class Starts:
     """Schedules of batch senders: 8 bytes a row, 55 bytes a batch sender."""
 
-    def __init__(self, sums: Sums, seen: SeenTime) -> None:
-        self._sums, self._seen = sums, seen
+    def __init__(self, habit: Habit, sums: Sums, seen: SeenTime) -> None:
+        self._habit, self._sums, self._seen = habit, sums, seen
         self._place: Ints = np.zeros(64, np.int32)
         """[rows]: of its schedule; 0 for none."""
         self._learned_hour: Ints = np.zeros(64, np.int32)
@@ -49,7 +50,12 @@ class Starts:
         active, bits = self._sums.hours_of(rows, first, hour)
         for place, row in enumerate(rows.tolist()):
             begin = int((active[:, place] > 0.0).argmax()) // 24 * 24
-            found = schedule_of(active[begin:, place], bits[begin:, place], first + begin)
+            found = schedule_of(
+                active[begin:, place],
+                bits[begin:, place],
+                first + begin,
+                float(self._habit.mean_rate[row]),
+            )
             self._learned_hour[row] = hour
             if found is None:
                 self._place[row] = 0

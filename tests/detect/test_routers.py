@@ -124,12 +124,20 @@ def workers_deliver_what_others_receive() -> Routed:
     return Routed(make(senders, MINUTES), names(4), lost(way, {2, 3}, STOP))
 
 
-def restarts_of_busy_routers() -> Routed:
+def restarts_of_busy_routers(straggler: int | None = None) -> Routed:
     """Five customers of a hundred messages a minute stop for three minutes with their router."""
     senders = [Sender(Flow(f"t{i:02d}", "web", "ga4", "m"), 6000.0) for i in range(15)]
     fleet = make(senders, MINUTES)
     fleet.first_s, fleet.stamp_s = 0.5, 59.0
-    return Routed(fleet, names(3), lost(sticky(15, MINUTES, 3), {1}, STOP, STOP + 3))
+    way = lost(sticky(15, MINUTES, 3), {1}, STOP, STOP + 3)
+    if straggler is not None:
+        way[straggler, STOP] = 1
+    return Routed(fleet, names(3), way)
+
+
+def restart_with_a_straggler() -> Routed:
+    """The same, and one customer is heard a minute longer, so that the router is hardly late."""
+    return restarts_of_busy_routers(straggler=1)
 
 
 def a_sparse_router_with_a_customer_that_is_silent() -> Routed:
@@ -173,6 +181,7 @@ CASES = [
     Case("the routers that deliver stop: blind, and no silence of an integration",
          workers_deliver_what_others_receive, ["blind/*/*/*/*/r2"]),
     Case("a router of busy customers restarts: nothing", restarts_of_busy_routers, []),
+    Case("the same, one customer is heard a minute longer: nothing", restart_with_a_straggler, []),
     Case("a sparse router with a customer that is silent: the customer",
          a_sparse_router_with_a_customer_that_is_silent, ["silence/s0/*/*/*/"]),
     Case("a large customer stops beside small ones of its router: the customer",

@@ -1,16 +1,16 @@
 """Routers as senders: one that stops makes what came through it unknown, not silent.
 
-Each turn, for every router that is late by its own habit (a usual interval + 10 s):
+Each turn, for every router that is quiet for most of its usual interval (late: for 10 s more):
 
 1. Its own flows are those that came (nearly) only through it. None of them: it is *gone*, and
    nobody need know; so are instances that autoscaling takes away.
 2. At least half of what they usually bring was heard since, so by other ways: it was replaced, or
    its customers were sent elsewhere. It is gone.
-3. Else its own flows that were not heard since are held: no silence of theirs opens while it may
-   be a restart. Not so where most routers are late at once: that is no router's.
-4. When they were quiet since its last report, and that is evidence enough, the router is *blind*:
-   one finding names it, and they are hidden. It takes more than one of its customers, unless it
-   reports without messages too: of one that is late alone it is the customer that is judged.
+3. Else its own flows that spoke until then are held: no silence of theirs opens while it may be a
+   restart. Not so where most routers are late at once: that is no router's.
+4. When its flows were quiet since its last report, and that is evidence enough, the router is
+   *blind*: one finding names it, and they are hidden. It takes more than one of its customers,
+   unless it reports without messages too: of one that is late alone the customer is judged.
 
 Blindness ends when the router reports again, or when its flows come by other ways.
 """
@@ -37,6 +37,9 @@ from streamgauge.model.finding import Finding
 from streamgauge.model.router import RouterState, RouterStatus
 
 _STAGGER_S = 10.0
+_MOST_OF_USUAL = 0.8
+"""One empty minute proves a busy customer quiet, and says nothing of a router that reports once in
+it."""
 _LEAST_S = 210.0
 """No router is told to have stopped sooner: a restart takes up to three minutes."""
 _UNKNOWN_INTERVAL_S = 60.0
@@ -60,11 +63,14 @@ _FORGET_S = _WEEK_S
 
 @dataclass
 class _Quiet:
-    """A router that is late."""
+    """A router that is quiet."""
 
     last_s: float
     own: Ints
-    """Its own flows, as they were when it became late."""
+    """Its own flows, as they were when it became quiet."""
+    spoke_since_s: float
+    """Who spoke since then spoke until the router fell quiet."""
+    is_late: bool = False
     is_overdue: bool = False
     """Later than it ever need be."""
     unheard: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -108,17 +114,18 @@ class Routers:
             return
         if not is_blind:
             self._end_of_those_that_speak(now)
-            for row in self._late(watermark):
+            for row in self._quiet_ones(watermark):
                 self._look(int(row), watermark)
             self._has_judged = True
         self.hidden, self.held = np.zeros((2, len(self._levels.flows)), bool)
-        late = [quiet for row, quiet in self._quiet.items() if row not in self.blind]
-        is_few = 2 * len(late) <= max(len(self.table.rows()) - len(self._gone), 2)
+        late = sum(q.is_late for row, q in self._quiet.items() if row not in self.blind)
+        is_few = 2 * late <= max(len(self.table.rows()) - len(self._gone), 2)
         for row, quiet in self._quiet.items():
             if row in self.blind:
                 self.hidden[quiet.unheard] = True
-            elif is_few:
-                self.held[quiet.unheard] = True
+            elif is_few or not quiet.is_late:
+                last_s = self._sums.last_s[self._levels.flow_rows[quiet.unheard, 0]]
+                self.held[quiet.unheard[last_s >= quiet.spoke_since_s]] = True
 
     def findings(self, now: float) -> list[Finding]:
         """One for all routers that stopped together."""
@@ -196,10 +203,10 @@ class Routers:
         # Of few reports the habit is not known.
         return np.asarray(np.where(known >= 5, usual, np.fmax(usual, _UNKNOWN_INTERVAL_S)))
 
-    def _late(self, watermark: float) -> Ints:
+    def _quiet_ones(self, watermark: float) -> Ints:
         rows = self.table.rows()
         quiet_s = watermark - self.table.last_s[rows]
-        return rows[quiet_s > self._usual_s()[rows] + _STAGGER_S]
+        return rows[quiet_s > _MOST_OF_USUAL * self._usual_s()[rows]]
 
     def _end_of_those_that_speak(self, now: float) -> None:
         for row, quiet in list(self._quiet.items()):
@@ -213,7 +220,7 @@ class Routers:
         self._gone = {r: at for r, at in self._gone.items() if self.table.last_s[r] == at}
 
     def _look(self, row: int, watermark: float) -> None:
-        """Follow one that is late; see the module."""
+        """Follow one that is quiet; see the module."""
         last_s = float(self.table.last_s[row])
         if self._gone.get(row) == last_s:
             return
@@ -222,9 +229,11 @@ class Routers:
         if (is_old or not self.table.is_live[row]) and row not in self.blind:
             self._gone[row] = last_s
             return
-        quiet = self._quiet.get(row)
+        quiet, usual_s = self._quiet.get(row), float(self._usual_s()[row])
         if quiet is None:
-            quiet = self._quiet[row] = _Quiet(last_s, self._own(row))
+            since_s = last_s - 2.0 * max(usual_s, _UNKNOWN_INTERVAL_S)
+            quiet = self._quiet[row] = _Quiet(last_s, self._own(row), since_s)
+        quiet.is_late = quiet_s > usual_s + _STAGGER_S
         quiet.is_overdue = quiet_s > limit_s
         unheard, moved = self._heard_since(quiet)
         if not len(unheard) or moved >= _MOVED or quiet_s > _FORGET_S:

@@ -22,6 +22,8 @@ MAX_CELLS = 4_000_000
 GAPS_KEPT = 64
 STALE_S = 1800.0
 """What is stamped so long before others is history that is being loaded."""
+UNKNOWN_INTERVAL_S = 60.0
+_USUAL = 0.95
 _HALF_LIFE_S = 3600.0
 _HALF_LIFE_REPORTS = 16.0
 _FORGET_S = 2 * 86_400.0
@@ -100,6 +102,15 @@ class RouterTable:
     def through(self, router: int) -> Ints:
         """Flows of which anything came through a router."""
         return np.flatnonzero(self._through[router] > 0.0)
+
+    def usual_s(self) -> Floats:
+        """The usual time [rows] between reports."""
+        gaps = np.sort(self.gaps_s, axis=1)  # NaN last
+        known = (~np.isnan(gaps)).sum(axis=1)
+        at = np.maximum(np.ceil(_USUAL * known).astype(np.int64) - 1, 0)
+        usual = gaps[np.arange(len(gaps)), at]
+        # Of few reports the habit is not known.
+        return np.asarray(np.where(known >= 5, usual, np.fmax(usual, UNKNOWN_INTERVAL_S)))
 
     def rows(self) -> Ints:
         """Those in use."""

@@ -26,11 +26,11 @@ import numpy as np
 from streamgauge.detect.arrays import Bools, Floats, Ints
 from streamgauge.detect.budget import FalsePages
 from streamgauge.detect.habit import Habit
-from streamgauge.detect.levels import Level, Levels, Names
-from streamgauge.detect.router_table import STALE_S, RouterTable
+from streamgauge.detect.levels import Levels
+from streamgauge.detect.router_loss import lost_with
+from streamgauge.detect.router_table import STALE_S, UNKNOWN_INTERVAL_S, RouterTable
 from streamgauge.detect.router_words import Lost, blind_prefix, router_finding
 from streamgauge.detect.sentences import at_utc, duration
-from streamgauge.detect.shares import sent_by_all
 from streamgauge.detect.silence import SilenceEvidence
 from streamgauge.detect.sums import Sums
 from streamgauge.model.finding import Finding
@@ -42,8 +42,6 @@ _MOST_OF_USUAL = 0.8
 it."""
 _LEAST_S = 210.0
 """No router is told to have stopped sooner: a restart takes up to three minutes."""
-_UNKNOWN_INTERVAL_S = 60.0
-_USUAL = 0.95
 _ONLY = 0.9
 """Of a flow's reports: it comes through this router only."""
 _MOSTLY = 0.6
@@ -99,6 +97,8 @@ class Routers:
         """[flows]: behind a router that is blind."""
         self.held: Bools = np.zeros(0, bool)
         """[flows]: behind a router that is late."""
+        self._usual_s: Floats = np.zeros(0)
+        """Of the last turn, see `RouterTable`."""
         self._quiet: dict[int, _Quiet] = {}
         self._gone: dict[int, float] = {}
         """By row: the last report after which it was found to be gone."""
@@ -113,6 +113,7 @@ class Routers:
         if self.table.is_empty:
             return
         if not is_blind:
+            self._usual_s = self.table.usual_s()
             self._end_of_those_that_speak(now)
             for row in self._quiet_ones(watermark):
                 self._look(int(row), watermark)
@@ -170,7 +171,7 @@ class Routers:
 
     def statuses(self) -> list[RouterStatus]:
         """Of every router that is known, the blind ones first, then by name."""
-        table, usual_s = self.table, self._usual_s()
+        table, usual_s = self.table, self.table.usual_s()
         found = [
             RouterStatus(
                 name=table.names[row],
@@ -194,19 +195,10 @@ class Routers:
         quiet = self._quiet.get(row)
         return RouterState.LATE if quiet and quiet.is_overdue else RouterState.ALIVE
 
-    def _usual_s(self) -> Floats:
-        """The usual time [rows] between reports."""
-        gaps = np.sort(self.table.gaps_s, axis=1)  # NaN last
-        known = (~np.isnan(gaps)).sum(axis=1)
-        at = np.maximum(np.ceil(_USUAL * known).astype(np.int64) - 1, 0)
-        usual = gaps[np.arange(len(gaps)), at]
-        # Of few reports the habit is not known.
-        return np.asarray(np.where(known >= 5, usual, np.fmax(usual, _UNKNOWN_INTERVAL_S)))
-
     def _quiet_ones(self, watermark: float) -> Ints:
         rows = self.table.rows()
         quiet_s = watermark - self.table.last_s[rows]
-        return rows[quiet_s > _MOST_OF_USUAL * self._usual_s()[rows]]
+        return rows[quiet_s > _MOST_OF_USUAL * self._usual_s[rows]]
 
     def _end_of_those_that_speak(self, now: float) -> None:
         for row, quiet in list(self._quiet.items()):
@@ -229,9 +221,9 @@ class Routers:
         if (is_old or not self.table.is_live[row]) and row not in self.blind:
             self._gone[row] = last_s
             return
-        quiet, usual_s = self._quiet.get(row), float(self._usual_s()[row])
+        quiet, usual_s = self._quiet.get(row), float(self._usual_s[row])
         if quiet is None:
-            since_s = last_s - 2.0 * max(usual_s, _UNKNOWN_INTERVAL_S)
+            since_s = last_s - 2.0 * max(usual_s, UNKNOWN_INTERVAL_S)
             quiet = self._quiet[row] = _Quiet(last_s, self._own(row), since_s)
         quiet.is_late = quiet_s > usual_s + _STAGGER_S
         quiet.is_overdue = quiet_s > limit_s
@@ -308,7 +300,7 @@ class Routers:
         return own
 
     def _limit_s(self, row: int) -> float:
-        return max(2.0 * float(self._usual_s()[row]) + _STAGGER_S, _LEAST_S)
+        return max(2.0 * float(self._usual_s[row]) + _STAGGER_S, _LEAST_S)
 
     def _needed(self, row: int) -> float:
         """Nats of evidence: less where its own heartbeat is missed."""
@@ -338,26 +330,14 @@ class Routers:
 
     def _lost(self, rows: list[int]) -> Lost:
         unheard = [self._quiet[row].unheard for row in rows if row in self._quiet]
-        flows = np.unique(np.concatenate(unheard)) if unheard else np.zeros(0, np.int64)
-        weights = self._habit.mean_rate[self._levels.flow_rows[flows, 0]]
-        by_tenant: dict[str, float] = {}
-        for flow, weight in zip(flows, weights, strict=True):
-            tenant = self._levels.flows[flow].tenant
-            by_tenant[tenant] = by_tenant.get(tenant, 0.0) + float(weight)
-        through = {tenant for row in rows for tenant in self._tenants(self.table.through(row))}
-        # A message counts in several flows, but no customer brings more than it sends.
-        lost = sum(min(rate, self._sent(tenant)) for tenant, rate in by_tenant.items())
-        return Lost(
+        return lost_with(
             names=[self.table.names[row] for row in rows],
             since=min(self.blind[row] for row in rows),
-            tenants=sorted(by_tenant, key=lambda tenant: -by_tenant[tenant]),
-            elsewhere_count=len(through - by_tenant.keys()),
-            share=lost / max(sent_by_all(self._levels, self._habit.mean_rate), 1e-9),
+            flows=np.unique(np.concatenate(unheard)) if unheard else np.zeros(0, np.int64),
+            through={tenant for row in rows for tenant in self._tenants(self.table.through(row))},
+            levels=self._levels,
+            rates=self._habit.mean_rate,
         )
-
-    def _sent(self, tenant: str) -> float:
-        group = self._levels.find(Names(Level.TENANT, tenant))
-        return 0.0 if group is None else float(self._habit.mean_rate[self._levels.primary(group)])
 
     def _tenants(self, flows: Ints) -> set[str]:
         return {self._levels.flows[flow].tenant for flow in flows}

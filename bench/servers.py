@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +13,7 @@ import httpx
 from bench.report import first_line
 from bench.shape import Load
 from streamgauge.testing.process import StreamgaugeProcess, free_port
+from streamgauge.testing.waiting import eventually
 
 LINE_PROTOCOL = "Content-Type: text/plain\r\n"
 
@@ -211,15 +211,15 @@ def missing(kind: Peer) -> str | None:
 
 
 def _wait_until_up(client: httpx.Client, path: str, name: str) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            client.get(path).raise_for_status()
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"{name} did not start within 30 s")
+    eventually(lambda: _answers(client, path), within_s=30, every_s=0.05, what=name)
+
+
+def _answers(client: httpx.Client, path: str) -> bool:
+    try:
+        client.get(path).raise_for_status()
+    except httpx.TransportError:
+        return False
+    return True
 
 
 def _package_version(package: str) -> str:

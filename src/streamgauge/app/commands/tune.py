@@ -80,7 +80,9 @@ def _span_s(over: str) -> float:
     except ValueError as error:
         raise PayloadError(f"--over: expected {error}") from None
     if not 0.0 < span_s <= LONGEST_S:
-        raise PayloadError("--over: expected 28d at the most: hours older than that are not kept")
+        raise PayloadError(
+            "--over: expected more than 0 and 28d at the most: a week is learned first"
+        )
     return span_s
 
 

@@ -27,7 +27,7 @@ from streamgauge.testing.waiting import eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-WAIT_S = 120.0
+WAIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_life import learned
+from test_life import Watch, learned
 
-from fleet import DAY, Sender, make
+from fleet import DAY, START, Sender, make
 from streamgauge.detect.error_evidence import ALTERNATIVES, MIXED_NATS, Shares, of_hours
 from streamgauge.model.flow import Flow
 from streamgauge.model.words import Kind
@@ -67,6 +67,27 @@ def test_odd_counts_give_numbers(
     assert np.isfinite(level).all()
     assert (level >= 0.0).all()
     assert ((onset >= -1) & (onset <= last)).all()
+
+
+@pytest.mark.parametrize(
+    ("hours", "minute_of_hour"),
+    [(1, 2), (1, 4), (1, 30), (2, 0), (2, 2), (2, 30), (6, 0), (6, 2)],
+)
+def test_an_outage_in_the_first_hours_does_not_become_the_habit(
+    hours: int, minute_of_hour: int
+) -> None:
+    """It began five minutes ago, in the hour before, of which there is not yet another."""
+    senders = [
+        Sender(Flow(name, "web", "ga4", "main", "delivered"), 6000.0, every=1, regular=True)
+        for name in ("acme", "beta")
+    ]
+    fleet = make(senders, 60 * hours, start=START + minute_of_hour)
+    fleet.fail([0], -5, None, 0.9)
+    watch = Watch()
+    watch.detector.observe(fleet.delta(0, fleet.minutes))
+    for after_s in (1.0, 130.0):
+        watch.ask(fleet.end_s + after_s)
+    assert [f.scope.tenant for _, f in watch.opened if f.kind is Kind.ERRORS] == ["acme"]
 
 
 def test_a_customer_that_fails_and_then_sends_nothing_is_not_failing_for_ever() -> None:

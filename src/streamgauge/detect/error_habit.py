@@ -7,7 +7,8 @@
    hours by what they tell, with the fleet's own v worth ten hours. An hour counts no more than six
    times the usual: one bad day does not hide the next.
 3. The last hour, hours of incidents and those since which one is suspected are left out of the
-   share, so that none is learned.
+   share, so that none is learned. While there are few hours the last one counts, as if all of it
+   had been like its calmer half.
 
 Only groups that are asked for are learned, once an hour while all is young, then every six; of many
 some at a turn, who was never asked for first.
@@ -40,6 +41,9 @@ _TYPICAL, _TYPICAL_MESSAGES, _PRIOR_CUSTOMERS = 0.005, 300.0, 5.0
 _YOUNG_HOURS = 5.0
 """A few hours say little of a share that is drawn anew by the hour."""
 _NEW_HOURS = 3.0
+_FEW_HOURS = 6
+_LEAST_OF_HALF = 0.25
+"""Of an hour's messages: a half with fewer does not tell how calm it was."""
 _AT_ONCE, _AGAIN = 1024, 256
 """So many groups are learned at once; and at a turn, of those that were learned before."""
 _CHANNELS = (Channel.OUT, Channel.BETWEEN, Channel.IN)
@@ -58,6 +62,8 @@ class ErrorHabit:
         self._learned: Array = np.zeros(64, np.uint8)
         """[groups]: of `_Learned`."""
         self._has_old = False
+        self._last_hour = -1
+        """It counts though it may be the beginning of trouble; -1: there are others."""
         self._own_prior: tuple[Ints, Floats] = (np.zeros(0, np.int64), np.zeros(0))
         """Groups, ascending, of integrations with a share of their own, and that share."""
         self._typical = _LOWEST
@@ -85,7 +91,8 @@ class ErrorHabit:
         known = self._sums.hours.known()
         oldest = int(known[0]) if len(known) else hour
         turn = hour // (1 if hour - oldest < 72 else 6)
-        until = hour - 1 if hour - oldest >= 6 else hour
+        is_young = hour - oldest < _FEW_HOURS
+        until, self._last_hour = (hour, hour - 1) if is_young else (hour - 1, -1)
         if turn != self._turn:
             self._turn = turn
             self._learn_fleet(until)
@@ -131,6 +138,18 @@ class ErrorHabit:
         local = place.reshape(rows.shape) - has_none
         counts, lost = self._sums.hours.series(asked[asked >= 0], hours)
         return ends(local, counts.astype(np.float64), lost.astype(np.float64))
+
+    def minutes(self, groups: Ints, last: int, count: int) -> tuple[Floats, Floats]:
+        """Failures and ends, [count, groups], of the minutes up to `last`; of two hours at most."""
+        rows = self._levels.channel_rows[groups]
+        asked, place = np.unique(rows, return_inverse=True)
+        local = np.where(rows >= 0, place.reshape(rows.shape), -1)
+        asked = np.maximum(asked, 0)
+        return ends(
+            local,
+            self._sums.window_of(asked, last, count).astype(np.float64),
+            self._sums.window_of(asked, last, count, failed=True).astype(np.float64),
+        )
 
     def failing_in(self, hour: int) -> Ints:
         """Groups with a failure in an hour."""
@@ -198,7 +217,20 @@ class ErrorHabit:
 
     def _hours(self, groups: Ints, until: int) -> tuple[Floats, Floats]:
         """Failures and ends, [hours, groups]."""
-        return self.hours(groups, self._known_hours(until))
+        known = self._known_hours(until)
+        failed, total = self.hours(groups, known)
+        if len(known) and known[-1] == self._last_hour:
+            failed[-1] = np.minimum(failed[-1], total[-1] * self._calm_share(groups))
+        return failed, total
+
+    def _calm_share(self, groups: Ints) -> Floats:
+        """Of the half of the last hour in which fewer [groups] failed."""
+        lost, all_ = (
+            counts.reshape(2, 30, -1).sum(axis=1)
+            for counts in self.minutes(groups, 60 * self._last_hour + 59, 60)
+        )
+        tells = all_ > _LEAST_OF_HALF * all_.sum(axis=0)
+        return np.asarray(np.where(tells, lost / np.maximum(all_, 1.0), 1.0).min(axis=0))
 
     def _known_hours(self, until: int) -> Ints:
         known = self._sums.hours.known()

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamgauge.detect.arrays import Floats, Ints
-from streamgauge.detect.error_habit import ends
-from streamgauge.detect.levels import Levels
-from streamgauge.detect.sums import Sums
+from streamgauge.detect.error_habit import ErrorHabit
 
 WINDOW = 120
 
@@ -50,22 +48,14 @@ class Window:
 class Windows:
     """Makes windows of what is counted, without incidents that are over."""
 
-    def __init__(self, levels: Levels, sums: Sums, closed_minute: Mapping[int, int]) -> None:
+    def __init__(self, habit: ErrorHabit, closed_minute: Mapping[int, int]) -> None:
         """`closed_minute`: by group, up to which minute all was told and is over."""
-        self._levels, self._sums, self._closed_minute = levels, sums, closed_minute
+        self._habit, self._closed_minute = habit, closed_minute
 
     def of(self, groups: Ints, minute: int) -> Window:
         """The minutes of `groups` (ascending) up to the hour of `minute`."""
         hour = minute // 60
-        rows, last = self._levels.channel_rows[groups], 60 * hour + 59
-        asked, place = np.unique(rows, return_inverse=True)
-        local = np.where(rows >= 0, place.reshape(rows.shape), -1)
-        asked = np.maximum(asked, 0)
-        failed, total = ends(
-            local,
-            self._sums.window_of(asked, last, WINDOW).astype(np.float64),
-            self._sums.window_of(asked, last, WINDOW, failed=True).astype(np.float64),
-        )
+        failed, total = self._habit.minutes(groups, 60 * hour + 59, WINDOW)
         window = Window(groups, failed, total, 60 * hour - 60, minute - 60 * hour + 60)
         self._blank_closed(window)
         return window

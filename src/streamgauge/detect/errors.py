@@ -74,7 +74,7 @@ class Errors:
         self._past = ErrorPast(self._habit)
         self._novelty = Novelty(levels, sums.reasons)
         self._ends = ErrorEnds(levels, self._habit)
-        self._windows = Windows(levels, sums, self._ends.closed_minute)
+        self._windows = Windows(self._habit, self._ends.closed_minute)
         self._turns = Turns(levels)
         self._suspicious: Floats = np.zeros(0)
         self._scored = (-1, -1)
